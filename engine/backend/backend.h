@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The op table: what a device must be able to do.
+ *
+ * A backend is one struct of function pointers. `ref` is plain C in f32 and the
+ * specification of every operation; `cpu` starts from ref's table and replaces entries
+ * with oneDNN and vector loops; `cuda` is a module loaded at run time. Backend folders
+ * carry the same file names: conv.c, gemm.c, attention.c, norm.c, pointwise.c, resize.c,
+ * frame.c, noise.c, tile.c, colour.c. A backend knows nodes, never networks.
+ */
+#ifndef YONOS_BACKEND_H
+#define YONOS_BACKEND_H
+
+#include "graph/graph.h"
+
+typedef struct _YonosBackend YonosBackend;
+typedef struct _YonosOp YonosOp;
+
+/* What changes from run to run. All pointers are the backend's own memory, but for the frames. */
+typedef struct {
+    void *const *data;        /* per tensor id */
+    void *workspace;          /* at least the kernel's `workspace` bytes, 64-byte aligned */
+    const YonosFrame *in;     /* read by PACK */
+    YonosFrame *out;          /* written by UNPACK */
+    guint64 seed, frame;      /* of the noise */
+    const YonosTileGrid *grid;
+    int column, row;          /* current tile; its origin is (grid->x0[column], grid->y0[row]) */
+} YonosRun;
+
+/* A node made ready: choices taken, weights packed, workspace asked for. */
+typedef struct {
+    const YonosNode *node;
+    const YonosOp *op;
+    YonosBackend *backend;
+    gsize workspace;          /* bytes; set by prepare */
+    const char *implementation; /* for the log and yonos-bench --per-op: "ref", "winograd f32", ... */
+    gpointer data;            /* prepare's own */
+} YonosKernel;
+
+struct _YonosOp {
+    /* Fills workspace, implementation and data. May be NULL: nothing to prepare. May allocate; run may not. */
+    gboolean (*prepare)(YonosKernel *kernel, GError **error);
+    gboolean (*run)(const YonosKernel *kernel, const YonosRun *run, GError **error);
+    void (*release)(YonosKernel *kernel); /* frees `data`; may be NULL */
+};
+
+struct _YonosBackend {
+    const char *name;         /* "ref", "cpu", "cuda" */
+    const char *device;       /* in words */
+    int threads;
+    YonosDType dtype;         /* storage type of the networks' activations */
+    YonosOp op[YONOS_OP_COUNT];
+
+    /* 64-byte aligned memory that the kernels read and write; contents undefined. */
+    void *(*allocate)(YonosBackend *backend, gsize bytes, GError **error);
+    void (*release)(YonosBackend *backend, void *memory);
+    /* Between host memory and the backend's; `bytes` from the start of each pointer. Synchronous. */
+    gboolean (*upload)(YonosBackend *backend, void *to, const void *from, gsize bytes, GError **error);
+    gboolean (*download)(YonosBackend *backend, void *to, const void *from, gsize bytes, GError **error);
+    /* Waits until everything given to run() is done. */
+    gboolean (*finish)(YonosBackend *backend, GError **error);
+    /* Bytes held for packed weights; shared between the kernels of all plans of this backend. */
+    gsize (*weight_bytes)(YonosBackend *backend);
+    void (*destroy)(YonosBackend *backend);
+};
+
+/*
+ * Opens a backend by name: "ref", "cpu", "cuda", or "auto" (cuda where it works, else cpu, with one log
+ * line that says why). threads: 0 = one per processor. A backend and its kernels belong to one thread at
+ * a time. Errors: ARGUMENT (unknown name, threads, precision it cannot do), DEVICE.
+ */
+YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int threads, GError **error);
+void yonos_backend_close(YonosBackend *backend);
+
+/* Constructors behind yonos_backend_open(). */
+YonosBackend *yonos_backend_ref_new(YonosPrecision precision, GError **error);
+YonosBackend *yonos_backend_cpu_new(YonosPrecision precision, int threads, GError **error);
+
+/* ref's table, which others start from. */
+void yonos_ref_fill_ops(YonosOp op[YONOS_OP_COUNT]);
+
+gboolean yonos_kernel_prepare(YonosKernel *kernel, YonosBackend *backend, const YonosNode *node, GError **error);
+void yonos_kernel_release(YonosKernel *kernel);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(YonosBackend, yonos_backend_close)
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A graph placed on a backend: every tensor has its place in one arena, every node is
+ * prepared, and running allocates nothing.
+ *
+ * Lifetimes follow the order of execution: from the first writer to the last reader;
+ * a tensor written in HEAD and read in TILE lives to the end of the tile loop. Offsets
+ * are given greedily, largest tensor first, and reach the peak of the live bytes in
+ * practice (docs/bench/cpu.md).
+ */
+#ifndef YONOS_PLAN_H
+#define YONOS_PLAN_H
+
+#include "backend/backend.h"
+
+typedef struct _YonosPlan YonosPlan;
+
+typedef struct {
+    gsize arena_bytes;     /* of the one allocation */
+    gsize peak_live_bytes; /* lower bound: the most bytes alive at one node */
+    gsize workspace_bytes;
+    double flops;
+} YonosPlanInfo;
+
+/* Called after each node; for yonos-bench --per-op and yonos-run --dump. seconds is 0 unless timing is on. */
+typedef void (*YonosPlanHook)(YonosPlan *plan, guint node, gpointer user_data);
+
+/*
+ * Takes ownership of `graph`, also on failure; `backend` must outlive the plan. With `keep` every tensor
+ * has memory of its own, so that all can be read after a run. Errors: MEMORY, DEVICE, MODEL.
+ */
+YonosPlan *yonos_plan_new(YonosBackend *backend, YonosGraph *graph, gboolean keep, GError **error);
+void yonos_plan_free(YonosPlan *plan);
+
+/* Runs all sections. in and out may be NULL where the graph has no PACK/UNPACK. `cancel` may be NULL: an
+ * atomic int that is read before every node. Errors: CANCELLED, DEVICE. */
+gboolean yonos_plan_run(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, guint64 seed, guint64 frame,
+                        const int *cancel, GError **error);
+
+/* Contents as floats, yonos_shape_count() of them, whatever the storage type. */
+gboolean yonos_plan_write_tensor(YonosPlan *plan, const YonosTensor *tensor, const float *values, GError **error);
+gboolean yonos_plan_read_tensor(YonosPlan *plan, const YonosTensor *tensor, float *values, GError **error);
+
+const YonosGraph *yonos_plan_get_graph(const YonosPlan *plan);
+const YonosKernel *yonos_plan_get_kernel(const YonosPlan *plan, guint node);
+void yonos_plan_get_info(const YonosPlan *plan, YonosPlanInfo *info);
+void yonos_plan_set_hook(YonosPlan *plan, YonosPlanHook hook, gpointer user_data);
+
+/* Arena placement by itself, for the property test: intervals [first, last] of node positions, sizes in
+ * bytes (any), alignment 64. Writes offsets and returns the arena's size. `peak` may be NULL. */
+typedef struct {
+    gsize bytes;
+    int first, last;
+    gsize offset;
+} YonosLifetime;
+gsize yonos_arena_place(YonosLifetime *lifetimes, guint count, gsize *peak);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(YonosPlan, yonos_plan_free)
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libyonos: upscales video frames with one-step latent diffusion (YONOS-SR,
+ * Noroozi et al., ECCV 2024).
+ *
+ *   YonosModel     weights and configuration of one model folder; immutable, shared
+ *   YonosUpscaler  a model with options, placed on a device; upscales frames
+ *   YonosFrame     a picture in the caller's memory
+ *
+ * A diffusers pipeline folder goes in (docs/model-format.md), upscaled frames come out.
+ * Errors are GErrors in the YONOS_ERROR domain whose message names the file, tensor or
+ * option at fault and says what to do. The library never exits or aborts on input.
+ */
+#ifndef YONOS_H
+#define YONOS_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+#if defined(__GNUC__)
+#define YONOS_API __attribute__((visibility("default")))
+#else
+#define YONOS_API
+#endif
+
+/* ---- errors ---------------------------------------------------------------- */
+
+#define YONOS_ERROR (yonos_error_quark())
+YONOS_API GQuark yonos_error_quark(void);
+
+typedef enum {
+    YONOS_ERROR_FILE,        /* a file or folder is missing or cannot be read */
+    YONOS_ERROR_FORMAT,      /* a file is malformed: not safetensors, not JSON, truncated */
+    YONOS_ERROR_MODEL,       /* a well-formed model that this library does not support, or whose parts disagree */
+    YONOS_ERROR_ARGUMENT,    /* an option or a frame is out of range */
+    YONOS_ERROR_DEVICE,      /* the device is missing or failed */
+    YONOS_ERROR_MEMORY,      /* out of memory, on the host or on the device */
+    YONOS_ERROR_CANCELLED,   /* yonos_upscaler_cancel() was called */
+} YonosError;
+
+/* ---- frames ---------------------------------------------------------------- */
+
+/* Memory layouts, named as GStreamer names them. The 10-bit ones are little endian. */
+typedef enum {
+    YONOS_FORMAT_UNKNOWN,
+    YONOS_FORMAT_RGB,
+    YONOS_FORMAT_BGR,
+    YONOS_FORMAT_RGBA,
+    YONOS_FORMAT_BGRA,
+    YONOS_FORMAT_ARGB,
+    YONOS_FORMAT_ABGR,
+    YONOS_FORMAT_RGBX,
+    YONOS_FORMAT_BGRX,
+    YONOS_FORMAT_XRGB,
+    YONOS_FORMAT_XBGR,
+    YONOS_FORMAT_I420,      /* planes Y, U, V; chroma halved in both directions, rounded up */
+    YONOS_FORMAT_NV12,      /* planes Y, interleaved UV */
+    YONOS_FORMAT_I420_10LE, /* as I420, 10 bits in the low bits of 16 */
+    YONOS_FORMAT_P010_10LE, /* as NV12, 10 bits in the high bits of 16 */
+    YONOS_FORMAT_RGB_F32,   /* three floats a pixel, [0, 1]; not clipped on output */
+    YONOS_FORMAT_COUNT,
+} YonosFormat;
+
+/* How Y'CbCr relates to R'G'B'. Ignored for the RGB formats. */
+typedef struct {
+    double kr, kb;            /* luma coefficients of red and blue: .299/.114 (BT.601), .2126/.0722 (BT.709), ... */
+    gboolean full_range;      /* TRUE: 0..255; FALSE: 16..235 luma, 16..240 chroma */
+    gboolean chroma_cosited_h; /* chroma samples sit on even luma columns (MPEG-2); FALSE: between two (JPEG) */
+    gboolean chroma_cosited_v; /* chroma samples sit on even luma rows (top-left); FALSE: between two */
+} YonosColour;
+
+/* A picture in memory that the caller owns. Strides are in bytes and may be negative. */
+typedef struct {
+    YonosFormat format;
+    int width, height;        /* pixels */
+    void *plane[4];
+    gssize stride[4];
+    YonosColour colour;
+} YonosFrame;
+
+/* ---- models ---------------------------------------------------------------- */
+
+typedef struct _YonosModel YonosModel;
+
+/*
+ * Opens a model folder: reads the configuration, maps the weights, checks that every
+ * tensor has the shape the configuration asks for and that none is missing or left over.
+ * Opening the same folder twice in a process gives the same object while the first lives.
+ * Returns a new reference (drop it with yonos_model_unref), or NULL with `error` set
+ * (FILE, FORMAT, MODEL, MEMORY). Thread-safe.
+ */
+YONOS_API YonosModel *yonos_model_open(const char *folder, GError **error);
+YONOS_API YonosModel *yonos_model_ref(YonosModel *model);
+YONOS_API void yonos_model_unref(YonosModel *model);
+
+/* The magnification, 1 to 16. Thread-safe, as are all getters; strings live as long as the model. */
+YONOS_API int yonos_model_get_scale(const YonosModel *model);
+YONOS_API const char *yonos_model_get_name(const YonosModel *model);
+YONOS_API const char *yonos_model_get_folder(const YonosModel *model);
+YONOS_API const char *yonos_model_get_licence(const YonosModel *model);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(YonosModel, yonos_model_unref)
+
+/* ---- upscaling -------------------------------------------------------------- */
+
+typedef enum {
+    YONOS_PRECISION_AUTO, /* the backend's fastest that keeps the picture: bf16 where the CPU computes in it, else f32 */
+    YONOS_PRECISION_F32,
+    YONOS_PRECISION_BF16,
+    YONOS_PRECISION_F16,
+} YonosPrecision;
+
+typedef enum {
+    YONOS_NOISE_PER_FRAME, /* a new noise field each frame, from seed and frame number */
+    YONOS_NOISE_STATIC,    /* the field of frame 0 for all frames: less flicker */
+} YonosNoiseMode;
+
+typedef enum {
+    YONOS_COLOUR_FIX_DEFAULT, /* what the model folder asks for */
+    YONOS_COLOUR_FIX_NONE,
+    YONOS_COLOUR_FIX_ADAIN,   /* per-channel mean and standard deviation of the input */
+    YONOS_COLOUR_FIX_WAVELET, /* low frequencies of the input, high frequencies of the result */
+    YONOS_COLOUR_FIX_BACK_PROJECTION, /* result + upsample(input - downsample(result)) */
+} YonosColourFix;
+
+typedef struct {
+    const char *backend;       /* "auto", "cpu", "cuda", "ref" (slow, the specification); NULL is "auto" */
+    YonosPrecision precision;
+    int threads;               /* 0: one per processor; 1 to 256 otherwise */
+    guint64 seed;
+    YonosNoiseMode noise_mode;
+    YonosColourFix colour_fix;
+    int tile_size;             /* output pixels, 64 to 8192; 0: chosen from the frame size and the model */
+    int tile_overlap;          /* output pixels; -1: chosen from the model */
+} YonosOptions;
+
+#define YONOS_OPTIONS_INIT { NULL, YONOS_PRECISION_AUTO, 0, 0, YONOS_NOISE_STATIC, YONOS_COLOUR_FIX_DEFAULT, 0, -1 }
+
+typedef struct _YonosUpscaler YonosUpscaler;
+
+/* Figures about an upscaler and its latest frame size. */
+typedef struct {
+    const char *backend;      /* "cpu", ... */
+    const char *device;       /* in words; lives as long as the upscaler */
+    YonosPrecision precision; /* the one in use, never AUTO */
+    int threads;
+    int tiles_x, tiles_y, tile_width, tile_height; /* output pixels; 0 before the first frame */
+    guint64 arena_bytes, peak_live_bytes, workspace_bytes, weight_bytes;
+    double flops;             /* 2 x multiply-adds of the convolutions and matrix products of one frame */
+} YonosUpscalerInfo;
+
+/*
+ * Places a model on a backend. Takes its own reference to `model`.
+ * Errors: ARGUMENT (an option out of range), DEVICE (backend not there), MEMORY.
+ * One upscaler belongs to one thread at a time; several upscalers may run at once.
+ */
+YONOS_API YonosUpscaler *yonos_upscaler_new(YonosModel *model, const YonosOptions *options, GError **error);
+YONOS_API void yonos_upscaler_free(YonosUpscaler *upscaler);
+
+/*
+ * Makes everything ready for frames of this size and format (width x height of the
+ * INPUT, in pixels), so that the following yonos_upscaler_process() calls allocate
+ * nothing. Optional: process does it by itself at the first frame of a new kind.
+ * `colour` may be NULL for RGB formats. Errors: ARGUMENT, MEMORY, DEVICE.
+ */
+YONOS_API gboolean yonos_upscaler_prepare(YonosUpscaler *upscaler, int width, int height, YonosFormat format,
+                                          const YonosColour *colour, GError **error);
+
+/*
+ * Upscales one frame. `out` must have in's format and exactly scale x its size.
+ * `frame_number` selects the noise field: the same number gives the same pixels, with
+ * any number of threads, in any order. Errors: ARGUMENT, MEMORY, DEVICE, CANCELLED.
+ */
+YONOS_API gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out,
+                                          guint64 frame_number, GError **error);
+
+/*
+ * Makes a running or the next yonos_upscaler_process() return CANCELLED soon.
+ * May be called from any thread. yonos_upscaler_resume() takes it back.
+ */
+YONOS_API void yonos_upscaler_cancel(YonosUpscaler *upscaler);
+YONOS_API void yonos_upscaler_resume(YonosUpscaler *upscaler);
+
+/* These three take effect at the next frame; same thread rule as process. */
+YONOS_API void yonos_upscaler_set_seed(YonosUpscaler *upscaler, guint64 seed);
+YONOS_API void yonos_upscaler_set_noise_mode(YonosUpscaler *upscaler, YonosNoiseMode mode);
+YONOS_API void yonos_upscaler_set_colour_fix(YonosUpscaler *upscaler, YonosColourFix colour_fix);
+
+YONOS_API void yonos_upscaler_get_info(const YonosUpscaler *upscaler, YonosUpscalerInfo *info);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(YonosUpscaler, yonos_upscaler_free)
+
+/* The library's version, "0.1.0". */
+YONOS_API const char *yonos_version(void);
+
+G_END_DECLS
+
+#endif
