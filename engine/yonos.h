@@ -94,6 +94,14 @@ YONOS_API YonosModel *yonos_model_open(const char *folder, GError **error);
 YONOS_API YonosModel *yonos_model_ref(YonosModel *model);
 YONOS_API void yonos_model_unref(YonosModel *model);
 
+/*
+ * The folder of a model: `name` itself where it is a folder, else the folder of that name in the colon-separated
+ * list $YONOS_MODELS_PATH or among the installed models. NULL or "" means the default model, "yonos-lite-x2".
+ * Returns a string to g_free(), or NULL with `error` set (FILE; the message lists the models that are there).
+ * Thread-safe.
+ */
+YONOS_API char *yonos_model_find(const char *name, GError **error);
+
 /* The magnification, 1 to 16. Thread-safe, as are all getters; strings live as long as the model. */
 YONOS_API int yonos_model_get_scale(const YonosModel *model);
 YONOS_API const char *yonos_model_get_name(const YonosModel *model);

@@ -22,7 +22,8 @@ typedef struct {
     double flops;
 } YonosPlanInfo;
 
-/* Called after each node; for yonos-bench --per-op and yonos-run --dump. seconds is 0 unless timing is on. */
+/* Called after each node, in the thread of yonos_plan_run(); for yonos-bench --per-op and yonos-run --dump.
+ * `node` is the index in the graph; yonos_plan_get_run() tells the tile. The device may still be working on it. */
 typedef void (*YonosPlanHook)(YonosPlan *plan, guint node, gpointer user_data);
 
 /*
@@ -43,6 +44,8 @@ gboolean yonos_plan_read_tensor(YonosPlan *plan, const YonosTensor *tensor, floa
 
 const YonosGraph *yonos_plan_get_graph(const YonosPlan *plan);
 const YonosKernel *yonos_plan_get_kernel(const YonosPlan *plan, guint node);
+/* What the kernels of a run in progress see: the current tile above all. */
+const YonosRun *yonos_plan_get_run(const YonosPlan *plan);
 void yonos_plan_get_info(const YonosPlan *plan, YonosPlanInfo *info);
 void yonos_plan_set_hook(YonosPlan *plan, YonosPlanHook hook, gpointer user_data);
 

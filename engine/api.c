@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * YonosUpscaler: a model with options on a backend; see yonos.h.
+ *
+ * Plans are made per frame size, format and options (a YonosFrameSpec) and the latest few
+ * are kept. The frame's memory is checked against its format before any kernel sees it.
+ */
+#include "model/model.h"
+#include "plan/plan.h"
+
+enum {
+    KEPT_PLANS = 2,
+    MAX_OUTPUT_SIDE = 16384, /* noise counters hold 16-bit latent coordinates; and no frame is larger */
+};
+
+typedef struct {
+    YonosFrameSpec spec;
+    YonosPlan *plan;
+} KeptPlan;
+
+struct _YonosUpscaler {
+    YonosModel *model;
+    YonosBackend *backend;
+    YonosOptions options;
+    KeptPlan kept[KEPT_PLANS]; /* latest first; plan is NULL in free places */
+    int cancelled;             /* atomic */
+};
+
+const char *yonos_version(void) {
+    return YONOS_VERSION;
+}
+
+/* ---- formats --------------------------------------------------------------------------- */
+
+/* One plane of a format: bytes per sample group, and whether it is halved (rounded up) like 4:2:0 chroma. */
+typedef struct {
+    int bytes;
+    gboolean halved;
+} PlaneLayout;
+
+typedef struct {
+    const char *name;
+    int planes, sample_bytes; /* of one component: the alignment of planes and strides */
+    gboolean yuv;
+    PlaneLayout plane[3];
+} FormatLayout;
+
+static const FormatLayout layouts[YONOS_FORMAT_COUNT] = {
+    [YONOS_FORMAT_RGB] = {"RGB", 1, 1, FALSE, {{3, FALSE}}},
+    [YONOS_FORMAT_BGR] = {"BGR", 1, 1, FALSE, {{3, FALSE}}},
+    [YONOS_FORMAT_RGBA] = {"RGBA", 1, 1, FALSE, {{4, FALSE}}},
+    [YONOS_FORMAT_BGRA] = {"BGRA", 1, 1, FALSE, {{4, FALSE}}},
+    [YONOS_FORMAT_ARGB] = {"ARGB", 1, 1, FALSE, {{4, FALSE}}},
+    [YONOS_FORMAT_ABGR] = {"ABGR", 1, 1, FALSE, {{4, FALSE}}},
+    [YONOS_FORMAT_RGBX] = {"RGBx", 1, 1, FALSE, {{4, FALSE}}},
+    [YONOS_FORMAT_BGRX] = {"BGRx", 1, 1, FALSE, {{4, FALSE}}},
+    [YONOS_FORMAT_XRGB] = {"xRGB", 1, 1, FALSE, {{4, FALSE}}},
+    [YONOS_FORMAT_XBGR] = {"xBGR", 1, 1, FALSE, {{4, FALSE}}},
+    [YONOS_FORMAT_I420] = {"I420", 3, 1, TRUE, {{1, FALSE}, {1, TRUE}, {1, TRUE}}},
+    [YONOS_FORMAT_NV12] = {"NV12", 2, 1, TRUE, {{1, FALSE}, {2, TRUE}}},
+    [YONOS_FORMAT_I420_10LE] = {"I420_10LE", 3, 2, TRUE, {{2, FALSE}, {2, TRUE}, {2, TRUE}}},
+    [YONOS_FORMAT_P010_10LE] = {"P010_10LE", 2, 2, TRUE, {{2, FALSE}, {4, TRUE}}},
+    [YONOS_FORMAT_RGB_F32] = {"RGB_F32", 1, 4, FALSE, {{12, FALSE}}},
+};
+
+static const FormatLayout *layout_of(YonosFormat format) {
+    gboolean known = format > YONOS_FORMAT_UNKNOWN && format < YONOS_FORMAT_COUNT;
+    return known ? &layouts[format] : NULL;
+}
+
+/* Written so that NaN fails. */
+static gboolean colour_is_legal(const YonosColour *colour) {
+    return colour->kr > 0 && colour->kb > 0 && colour->kr + colour->kb < 1;
+}
+
+static gboolean check_kind(const YonosUpscaler *upscaler, int width, int height, YonosFormat format,
+                           const YonosColour *colour, GError **error) {
+    const FormatLayout *layout = layout_of(format);
+    int scale = yonos_model_get_scale(upscaler->model);
+    if (!layout)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "frame: format %d is not one of YonosFormat", (int)format);
+    if (width < 1 || height < 1 || width > MAX_OUTPUT_SIDE / scale || height > MAX_OUTPUT_SIDE / scale)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                          "frame: %d x %d is not possible; with scale %d each side must be 1 to %d pixels", width,
+                          height, scale, MAX_OUTPUT_SIDE / scale);
+    if (layout->yuv && !colour)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "frame: %s needs a YonosColour", layout->name);
+    if (layout->yuv && !colour_is_legal(colour))
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                          "frame: kr %g and kb %g are no luma coefficients; BT.709 has 0.2126 and 0.0722", colour->kr,
+                          colour->kb);
+    return TRUE;
+}
+
+static gboolean check_memory(const YonosFrame *frame, const char *which, GError **error) {
+    const FormatLayout *layout = layout_of(frame->format);
+    for (int i = 0; i < layout->planes; i++) {
+        gssize columns = layout->plane[i].halved ? (frame->width + 1) / 2 : frame->width;
+        gssize row = columns * layout->plane[i].bytes, stride = frame->stride[i];
+        if (!frame->plane[i])
+            return yonos_fail(error, YONOS_ERROR_ARGUMENT, "%s frame: plane %d of %s is NULL", which, i, layout->name);
+        if (stride < row && stride > -row)
+            return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                              "%s frame: the stride of plane %d is %" G_GSSIZE_FORMAT
+                              " bytes, but a row of %d pixels of %s takes %" G_GSSIZE_FORMAT,
+                              which, i, stride, frame->width, layout->name, row);
+        if ((gsize)frame->plane[i] % (gsize)layout->sample_bytes != 0 || stride % layout->sample_bytes != 0)
+            return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                              "%s frame: plane %d of %s and its stride must be multiples of %d bytes", which, i,
+                              layout->name, layout->sample_bytes);
+    }
+    return TRUE;
+}
+
+/* ---- options --------------------------------------------------------------------------- */
+
+static gboolean check_range(const char *name, gint64 value, gint64 low, gint64 high, GError **error) {
+    if (value >= low && value <= high)
+        return TRUE;
+    return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                      "option %s is %" G_GINT64_FORMAT ", but must be %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, name,
+                      value, low, high);
+}
+
+static gboolean check_options(const YonosOptions *o, GError **error) {
+    if (!check_range("precision", (gint64)o->precision, YONOS_PRECISION_AUTO, YONOS_PRECISION_F16, error) ||
+        !check_range("threads", o->threads, 0, 256, error) ||
+        !check_range("noise-mode", (gint64)o->noise_mode, YONOS_NOISE_PER_FRAME, YONOS_NOISE_STATIC, error) ||
+        !check_range("colour-fix", (gint64)o->colour_fix, YONOS_COLOUR_FIX_DEFAULT, YONOS_COLOUR_FIX_BACK_PROJECTION,
+                     error))
+        return FALSE;
+    if (o->tile_size != 0 && (o->tile_size < 64 || o->tile_size > 8192))
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                          "option tile-size is %d, but must be 0 (chosen from the frame size) or 64 to 8192 pixels",
+                          o->tile_size);
+    if (o->tile_size != 0 && o->tile_overlap > o->tile_size / 2)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                          "option tile-overlap is %d, but must be -1 (chosen from the model) or 0 to %d, half of "
+                          "tile-size",
+                          o->tile_overlap, o->tile_size / 2);
+    return check_range("tile-overlap", o->tile_overlap, -1, 4096, error);
+}
+
+YonosUpscaler *yonos_upscaler_new(YonosModel *model, const YonosOptions *options, GError **error) {
+    g_return_val_if_fail(model != NULL, NULL);
+    const YonosOptions defaults = YONOS_OPTIONS_INIT;
+    const YonosOptions *o = options ? options : &defaults;
+    if (!check_options(o, error))
+        return NULL;
+    YonosBackend *backend = yonos_backend_open(o->backend ? o->backend : "auto", o->precision, o->threads, error);
+    if (!backend)
+        return NULL;
+    YonosUpscaler *upscaler = g_new0(YonosUpscaler, 1);
+    upscaler->model = yonos_model_ref(model);
+    upscaler->backend = backend;
+    upscaler->options = *o;
+    upscaler->options.backend = backend->name;
+    return upscaler;
+}
+
+void yonos_upscaler_free(YonosUpscaler *upscaler) {
+    if (!upscaler)
+        return;
+    for (guint i = 0; i < KEPT_PLANS; i++)
+        yonos_plan_free(upscaler->kept[i].plan);
+    yonos_backend_close(upscaler->backend);
+    yonos_model_unref(upscaler->model);
+    g_free(upscaler);
+}
+
+/* ---- plans ----------------------------------------------------------------------------- */
+
+static gboolean colour_equal(const YonosColour *a, const YonosColour *b) {
+    return a->kr == b->kr && a->kb == b->kb && a->full_range == b->full_range &&
+           a->chroma_cosited_h == b->chroma_cosited_h && a->chroma_cosited_v == b->chroma_cosited_v;
+}
+
+/* What can differ within one upscaler. */
+static gboolean spec_equal(const YonosFrameSpec *a, const YonosFrameSpec *b) {
+    return a->width == b->width && a->height == b->height && a->format == b->format && a->colour_fix == b->colour_fix &&
+           colour_equal(&a->colour, &b->colour);
+}
+
+static void move_to_front(YonosUpscaler *upscaler, guint index) {
+    KeptPlan kept = upscaler->kept[index];
+    memmove(&upscaler->kept[1], &upscaler->kept[0], index * sizeof kept);
+    upscaler->kept[0] = kept;
+}
+
+/* The plan for `spec`, from the kept ones or new; the oldest goes first so that its memory can serve. */
+static YonosPlan *get_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, GError **error) {
+    for (guint i = 0; i < KEPT_PLANS && upscaler->kept[i].plan; i++) {
+        if (spec_equal(&upscaler->kept[i].spec, spec)) {
+            move_to_front(upscaler, i);
+            return upscaler->kept[0].plan;
+        }
+    }
+    move_to_front(upscaler, KEPT_PLANS - 1);
+    g_clear_pointer(&upscaler->kept[0].plan, yonos_plan_free);
+    YonosGraph *graph = yonos_model_build_frame(upscaler->model, spec, error);
+    YonosPlan *plan = graph ? yonos_plan_new(upscaler->backend, graph, FALSE, error) : NULL;
+    upscaler->kept[0] = (KeptPlan){*spec, plan};
+    if (!plan) { /* free places stand at the end */
+        memmove(&upscaler->kept[0], &upscaler->kept[1], (KEPT_PLANS - 1) * sizeof upscaler->kept[0]);
+        upscaler->kept[KEPT_PLANS - 1].plan = NULL;
+    }
+    return plan;
+}
+
+static YonosPlan *plan_for(YonosUpscaler *upscaler, int width, int height, YonosFormat format,
+                           const YonosColour *colour, GError **error) {
+    YonosFrameSpec spec = {
+        .width = width,
+        .height = height,
+        .format = format,
+        .colour_fix = upscaler->options.colour_fix,
+        .tile_size = upscaler->options.tile_size,
+        .tile_overlap = upscaler->options.tile_overlap,
+        .dtype = upscaler->backend->dtype,
+    };
+    if (layouts[format].yuv)
+        spec.colour = *colour;
+    return get_plan(upscaler, &spec, error);
+}
+
+gboolean yonos_upscaler_prepare(YonosUpscaler *upscaler, int width, int height, YonosFormat format,
+                                const YonosColour *colour, GError **error) {
+    g_return_val_if_fail(upscaler != NULL, FALSE);
+    return check_kind(upscaler, width, height, format, colour, error) &&
+           plan_for(upscaler, width, height, format, colour, error) != NULL;
+}
+
+gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out, guint64 frame_number,
+                                GError **error) {
+    g_return_val_if_fail(upscaler != NULL && in != NULL && out != NULL, FALSE);
+    int scale = yonos_model_get_scale(upscaler->model);
+    if (!check_kind(upscaler, in->width, in->height, in->format, &in->colour, error))
+        return FALSE;
+    if (out->format != in->format)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "output frame: the format must be the input's, %s",
+                          layouts[in->format].name);
+    if (out->width != in->width * scale || out->height != in->height * scale)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                          "output frame: %d x %d instead of %d x the input's size, %d x %d", out->width, out->height,
+                          scale, in->width * scale, in->height * scale);
+    if (!check_memory(in, "input", error) || !check_memory(out, "output", error))
+        return FALSE;
+    if (g_atomic_int_get(&upscaler->cancelled)) /* before a plan is made, which can take seconds */
+        return yonos_fail(error, YONOS_ERROR_CANCELLED, "cancelled");
+    YonosPlan *plan = plan_for(upscaler, in->width, in->height, in->format, &in->colour, error);
+    if (!plan)
+        return FALSE;
+    guint64 noise_frame = upscaler->options.noise_mode == YONOS_NOISE_STATIC ? 0 : frame_number;
+    return yonos_plan_run(plan, in, out, upscaler->options.seed, noise_frame, &upscaler->cancelled, error);
+}
+
+/* ---- control and figures ----------------------------------------------------------------- */
+
+void yonos_upscaler_cancel(YonosUpscaler *upscaler) {
+    g_return_if_fail(upscaler != NULL);
+    g_atomic_int_set(&upscaler->cancelled, 1);
+}
+
+void yonos_upscaler_resume(YonosUpscaler *upscaler) {
+    g_return_if_fail(upscaler != NULL);
+    g_atomic_int_set(&upscaler->cancelled, 0);
+}
+
+void yonos_upscaler_set_seed(YonosUpscaler *upscaler, guint64 seed) {
+    g_return_if_fail(upscaler != NULL);
+    upscaler->options.seed = seed;
+}
+
+void yonos_upscaler_set_noise_mode(YonosUpscaler *upscaler, YonosNoiseMode mode) {
+    g_return_if_fail(upscaler != NULL);
+    g_return_if_fail(mode == YONOS_NOISE_PER_FRAME || mode == YONOS_NOISE_STATIC);
+    upscaler->options.noise_mode = mode;
+}
+
+void yonos_upscaler_set_colour_fix(YonosUpscaler *upscaler, YonosColourFix colour_fix) {
+    g_return_if_fail(upscaler != NULL);
+    g_return_if_fail((int)colour_fix >= YONOS_COLOUR_FIX_DEFAULT && colour_fix <= YONOS_COLOUR_FIX_BACK_PROJECTION);
+    upscaler->options.colour_fix = colour_fix;
+}
+
+static YonosPrecision precision_of(YonosDType dtype) {
+    switch (dtype) {
+    case YONOS_DTYPE_BF16:
+        return YONOS_PRECISION_BF16;
+    case YONOS_DTYPE_F16:
+        return YONOS_PRECISION_F16;
+    default:
+        return YONOS_PRECISION_F32;
+    }
+}
+
+void yonos_upscaler_get_info(const YonosUpscaler *upscaler, YonosUpscalerInfo *info) {
+    g_return_if_fail(upscaler != NULL && info != NULL);
+    YonosBackend *backend = upscaler->backend;
+    *info = (YonosUpscalerInfo){
+        .backend = backend->name,
+        .device = backend->device,
+        .precision = precision_of(backend->dtype),
+        .threads = backend->threads,
+        .weight_bytes = backend->weight_bytes ? backend->weight_bytes(backend) : 0,
+    };
+    const YonosPlan *plan = upscaler->kept[0].plan;
+    if (!plan)
+        return;
+    const YonosTileGrid *grid = yonos_plan_get_graph(plan)->grid;
+    YonosPlanInfo figures;
+    yonos_plan_get_info(plan, &figures);
+    info->tiles_x = grid->columns;
+    info->tiles_y = grid->rows;
+    info->tile_width = grid->tile_w;
+    info->tile_height = grid->tile_h;
+    info->arena_bytes = figures.arena_bytes;
+    info->peak_live_bytes = figures.peak_live_bytes;
+    info->workspace_bytes = figures.workspace_bytes;
+    info->flops = figures.flops;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A graph placed on a backend; see plan.h.
+ *
+ *   order      nodes sorted by section (stable): HEAD, TILE, TAIL
+ *   lifetimes  per tensor the first and last position in that order that touches it
+ *   arena      one allocation, a place in it for every tensor (arena.c)
+ *   kernels    one prepared kernel per node; they share one workspace
+ *
+ * The run loop does nothing but call kernels: all that can be decided is decided in
+ * yonos_plan_new().
+ */
+#include "plan/plan.h"
+
+enum { SECTIONS = YONOS_SECTION_TAIL + 1 };
+
+struct _YonosPlan {
+    YonosBackend *backend;
+    YonosGraph *graph;
+    guint n_nodes, n_tensors;
+    guint *order;                      /* position -> node index */
+    guint section_start[SECTIONS + 1]; /* positions */
+    YonosKernel *kernels;              /* per node index */
+    guint n_prepared;                  /* kernels[0 .. n_prepared) are to be released */
+    void *arena, *workspace;
+    void **data; /* per tensor id */
+    YonosRun run;
+    YonosPlanInfo info;
+    YonosPlanHook hook;
+    gpointer hook_data;
+};
+
+static const YonosNode *node_at(const YonosPlan *plan, guint position) {
+    return g_ptr_array_index(plan->graph->nodes, plan->order[position]);
+}
+
+static const YonosTensor *tensor_at(const YonosPlan *plan, guint id) {
+    return g_ptr_array_index(plan->graph->tensors, id);
+}
+
+static const char *tensor_label(const YonosTensor *tensor) {
+    return tensor->name ? tensor->name : "(unnamed)";
+}
+
+static gsize tensor_bytes(const YonosTensor *tensor) {
+    return yonos_shape_count(tensor->shape) * yonos_dtype_size(tensor->dtype);
+}
+
+static void sort_by_section(YonosPlan *plan) {
+    guint position = 0;
+    for (guint section = 0; section < SECTIONS; section++) {
+        plan->section_start[section] = position;
+        for (guint i = 0; i < plan->n_nodes; i++) {
+            const YonosNode *node = g_ptr_array_index(plan->graph->nodes, i);
+            if ((guint)node->section == section)
+                plan->order[position++] = i;
+        }
+    }
+    plan->section_start[SECTIONS] = position;
+}
+
+/* ---- lifetimes --------------------------------------------------------------------------- */
+
+/* The reader at `position` keeps `tensor` alive: to the end of the tile loop when it was made before the loop. */
+static gboolean note_read(const YonosPlan *plan, YonosLifetime *life, const YonosTensor *tensor, guint position,
+                          GError **error) {
+    YonosLifetime *l = &life[tensor->id];
+    if (l->first < 0)
+        return yonos_fail(error, YONOS_ERROR_MODEL, "graph: %s reads %s before anything has written it",
+                          yonos_op_name(node_at(plan, position)->op), tensor_label(tensor));
+    int tile_start = (int)plan->section_start[YONOS_SECTION_TILE],
+        tile_end = (int)plan->section_start[YONOS_SECTION_TAIL];
+    int last = (int)position;
+    if (last >= tile_start && last < tile_end && l->first < tile_start)
+        last = tile_end - 1;
+    l->last = MAX(l->last, last);
+    return TRUE;
+}
+
+/* Fills first and last for every tensor; first is -1 for tensors that nothing touches. */
+static gboolean find_lifetimes(const YonosPlan *plan, YonosLifetime *life, gboolean keep, GError **error) {
+    int end = (int)plan->n_nodes;
+    for (guint id = 0; id < plan->n_tensors; id++) {
+        const YonosTensor *tensor = tensor_at(plan, id);
+        life[id] = (YonosLifetime){tensor_bytes(tensor), -1, -1, 0};
+        if (tensor->kind == YONOS_TENSOR_INPUT) {
+            life[id].first = 0;
+            life[id].last = end; /* a second run must find it untouched */
+        }
+    }
+    for (guint position = 0; position < plan->n_nodes; position++) {
+        const YonosNode *node = node_at(plan, position);
+        for (guint i = 0; i < G_N_ELEMENTS(node->in); i++)
+            if (node->in[i] && !note_read(plan, life, node->in[i], position, error))
+                return FALSE;
+        if (!node->out)
+            continue;
+        YonosLifetime *l = &life[node->out->id];
+        if (l->first < 0)
+            l->first = (int)position;
+        l->last = MAX(l->last, node->out->kind == YONOS_TENSOR_OUTPUT ? end : (int)position);
+    }
+    for (guint id = 0; keep && id < plan->n_tensors; id++) {
+        if (life[id].first >= 0) {
+            life[id].first = 0;
+            life[id].last = end;
+        }
+    }
+    return TRUE;
+}
+
+/* ---- making ready ------------------------------------------------------------------------- */
+
+static gboolean place_tensors(YonosPlan *plan, gboolean keep, GError **error) {
+    g_autofree YonosLifetime *life = g_new0(YonosLifetime, plan->n_tensors);
+    g_autofree YonosLifetime *used = g_new0(YonosLifetime, plan->n_tensors);
+    g_autofree guint *id_of = g_new0(guint, plan->n_tensors);
+    if (!find_lifetimes(plan, life, keep, error))
+        return FALSE;
+    guint n_used = 0;
+    gsize total = 0;
+    for (guint id = 0; id < plan->n_tensors; id++) {
+        if (life[id].first < 0)
+            continue;
+        if (!yonos_size_add(total, life[id].bytes + 64, &total))
+            return yonos_fail(error, YONOS_ERROR_MEMORY,
+                              "the frame needs more memory than can be addressed: "
+                              "use a smaller frame or smaller tiles");
+        id_of[n_used] = id;
+        used[n_used++] = life[id];
+    }
+    plan->info.arena_bytes = yonos_arena_place(used, n_used, &plan->info.peak_live_bytes);
+    if (plan->info.arena_bytes == 0)
+        return TRUE;
+    plan->arena = plan->backend->allocate(plan->backend, plan->info.arena_bytes, error);
+    if (!plan->arena)
+        return FALSE;
+    for (guint i = 0; i < n_used; i++)
+        plan->data[id_of[i]] = (char *)plan->arena + used[i].offset;
+    return TRUE;
+}
+
+static gboolean prepare_kernels(YonosPlan *plan, GError **error) {
+    for (; plan->n_prepared < plan->n_nodes; plan->n_prepared++) {
+        YonosKernel *kernel = &plan->kernels[plan->n_prepared];
+        const YonosNode *node = g_ptr_array_index(plan->graph->nodes, plan->n_prepared);
+        if (!yonos_kernel_prepare(kernel, plan->backend, node, error)) {
+            g_prefix_error(error, "%s: ", node->out ? tensor_label(node->out) : yonos_op_name(node->op));
+            return FALSE;
+        }
+        plan->info.workspace_bytes = MAX(plan->info.workspace_bytes, kernel->workspace);
+    }
+    if (plan->info.workspace_bytes == 0)
+        return TRUE;
+    plan->workspace = plan->backend->allocate(plan->backend, plan->info.workspace_bytes, error);
+    return plan->workspace != NULL;
+}
+
+YonosPlan *yonos_plan_new(YonosBackend *backend, YonosGraph *graph, gboolean keep, GError **error) {
+    YonosPlan *plan = g_new0(YonosPlan, 1);
+    plan->backend = backend;
+    plan->graph = graph;
+    plan->n_nodes = graph->nodes->len;
+    plan->n_tensors = graph->tensors->len;
+    plan->order = g_new0(guint, plan->n_nodes);
+    plan->kernels = g_new0(YonosKernel, plan->n_nodes);
+    plan->data = g_new0(void *, plan->n_tensors);
+    plan->info.flops = graph->flops;
+    sort_by_section(plan);
+    /* Kernels first: packed weights are shared and stay, so a frame that does not fit fails late but cheaply. */
+    if (!yonos_graph_finish(graph, error) || !prepare_kernels(plan, error) || !place_tensors(plan, keep, error)) {
+        yonos_plan_free(plan);
+        return NULL;
+    }
+    plan->run = (YonosRun){.data = plan->data, .workspace = plan->workspace, .grid = graph->grid};
+    g_debug("plan: %u nodes, arena %" G_GSIZE_FORMAT " bytes (peak of live tensors %" G_GSIZE_FORMAT
+            "), workspace %" G_GSIZE_FORMAT " bytes, %d x %d tiles, %.3f GFLOP",
+            plan->n_nodes, plan->info.arena_bytes, plan->info.peak_live_bytes, plan->info.workspace_bytes,
+            graph->grid->columns, graph->grid->rows, plan->info.flops * 1e-9);
+    return plan;
+}
+
+void yonos_plan_free(YonosPlan *plan) {
+    if (!plan)
+        return;
+    for (guint i = 0; i < plan->n_prepared; i++)
+        yonos_kernel_release(&plan->kernels[i]);
+    if (plan->arena)
+        plan->backend->release(plan->backend, plan->arena);
+    if (plan->workspace)
+        plan->backend->release(plan->backend, plan->workspace);
+    yonos_graph_free(plan->graph);
+    g_free(plan->order);
+    g_free(plan->kernels);
+    g_free(plan->data);
+    g_free(plan);
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+static gboolean run_section(YonosPlan *plan, YonosSection section, const int *cancel, GError **error) {
+    for (guint position = plan->section_start[section]; position < plan->section_start[section + 1]; position++) {
+        if (cancel && g_atomic_int_get(cancel))
+            return yonos_fail(error, YONOS_ERROR_CANCELLED, "cancelled");
+        guint index = plan->order[position];
+        const YonosKernel *kernel = &plan->kernels[index];
+        if (!kernel->op->run(kernel, &plan->run, error))
+            return FALSE;
+        if (plan->hook)
+            plan->hook(plan, index, plan->hook_data);
+    }
+    return TRUE;
+}
+
+static gboolean run_tiles(YonosPlan *plan, const int *cancel, GError **error) {
+    const YonosTileGrid *grid = plan->graph->grid;
+    for (plan->run.row = 0; plan->run.row < grid->rows; plan->run.row++)
+        for (plan->run.column = 0; plan->run.column < grid->columns; plan->run.column++)
+            if (!run_section(plan, YONOS_SECTION_TILE, cancel, error))
+                return FALSE;
+    plan->run.row = plan->run.column = 0;
+    return TRUE;
+}
+
+gboolean yonos_plan_run(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, guint64 seed, guint64 frame,
+                        const int *cancel, GError **error) {
+    plan->run.in = in;
+    plan->run.out = out;
+    plan->run.seed = seed;
+    plan->run.frame = frame;
+    plan->run.row = plan->run.column = 0;
+    GError *failure = NULL;
+    gboolean ok = run_section(plan, YONOS_SECTION_HEAD, cancel, &failure) && run_tiles(plan, cancel, &failure) &&
+                  run_section(plan, YONOS_SECTION_TAIL, cancel, &failure);
+    /* Also after a failure: the frames' memory goes back to the caller. */
+    gboolean finished = plan->backend->finish(plan->backend, ok ? &failure : NULL);
+    plan->run.in = NULL;
+    plan->run.out = NULL;
+    if (failure)
+        g_propagate_error(error, failure);
+    return ok && finished;
+}
+
+/* ---- tensors from and to the host ----------------------------------------------------------- */
+
+static void floats_to_storage(void *to, const float *from, gsize count, YonosDType dtype) {
+    uint16_t *half = to;
+    if (dtype == YONOS_DTYPE_F32)
+        memcpy(to, from, count * sizeof *from);
+    else if (dtype == YONOS_DTYPE_BF16)
+        for (gsize i = 0; i < count; i++)
+            half[i] = yonos_f32_to_bf16(from[i]);
+    else
+        for (gsize i = 0; i < count; i++)
+            half[i] = yonos_f32_to_f16(from[i]);
+}
+
+static void storage_to_floats(float *to, const void *from, gsize count, YonosDType dtype) {
+    const uint16_t *half = from;
+    if (dtype == YONOS_DTYPE_F32)
+        memcpy(to, from, count * sizeof *to);
+    else if (dtype == YONOS_DTYPE_BF16)
+        for (gsize i = 0; i < count; i++)
+            to[i] = yonos_bf16_to_f32(half[i]);
+    else
+        for (gsize i = 0; i < count; i++)
+            to[i] = yonos_f16_to_f32(half[i]);
+}
+
+/* The tensor's place, and host memory of its size for the conversion. */
+static gpointer staging_for(YonosPlan *plan, const YonosTensor *tensor, GError **error) {
+    if (!plan->data[tensor->id]) {
+        yonos_fail(error, YONOS_ERROR_ARGUMENT, "graph: no node uses %s, so it has no contents", tensor_label(tensor));
+        return NULL;
+    }
+    gpointer staging = g_try_malloc(tensor_bytes(tensor));
+    if (!staging)
+        yonos_fail(error, YONOS_ERROR_MEMORY, "out of memory for a copy of %s", tensor_label(tensor));
+    return staging;
+}
+
+gboolean yonos_plan_write_tensor(YonosPlan *plan, const YonosTensor *tensor, const float *values, GError **error) {
+    g_autofree gpointer staging = staging_for(plan, tensor, error);
+    if (!staging)
+        return FALSE;
+    floats_to_storage(staging, values, yonos_shape_count(tensor->shape), tensor->dtype);
+    return plan->backend->upload(plan->backend, plan->data[tensor->id], staging, tensor_bytes(tensor), error);
+}
+
+gboolean yonos_plan_read_tensor(YonosPlan *plan, const YonosTensor *tensor, float *values, GError **error) {
+    g_autofree gpointer staging = staging_for(plan, tensor, error);
+    if (!staging || !plan->backend->finish(plan->backend, error) ||
+        !plan->backend->download(plan->backend, staging, plan->data[tensor->id], tensor_bytes(tensor), error))
+        return FALSE;
+    storage_to_floats(values, staging, yonos_shape_count(tensor->shape), tensor->dtype);
+    return TRUE;
+}
+
+const YonosGraph *yonos_plan_get_graph(const YonosPlan *plan) {
+    return plan->graph;
+}
+
+const YonosKernel *yonos_plan_get_kernel(const YonosPlan *plan, guint node) {
+    g_return_val_if_fail(node < plan->n_nodes, NULL);
+    return &plan->kernels[node];
+}
+
+const YonosRun *yonos_plan_get_run(const YonosPlan *plan) {
+    return &plan->run;
+}
+
+void yonos_plan_get_info(const YonosPlan *plan, YonosPlanInfo *info) {
+    *info = plan->info;
+}
+
+void yonos_plan_set_hook(YonosPlan *plan, YonosPlanHook hook, gpointer user_data) {
+    plan->hook = hook;
+    plan->hook_data = user_data;
+}
