@@ -129,16 +129,7 @@ static gboolean check_options(const YonosOptions *o, GError **error) {
         !check_range("colour-fix", (gint64)o->colour_fix, YONOS_COLOUR_FIX_DEFAULT, YONOS_COLOUR_FIX_BACK_PROJECTION,
                      error))
         return FALSE;
-    if (o->tile_size != 0 && (o->tile_size < 64 || o->tile_size > 8192))
-        return yonos_fail(error, YONOS_ERROR_ARGUMENT,
-                          "option tile-size is %d, but must be 0 (chosen from the frame size) or 64 to 8192 pixels",
-                          o->tile_size);
-    if (o->tile_size != 0 && o->tile_overlap > o->tile_size / 2)
-        return yonos_fail(error, YONOS_ERROR_ARGUMENT,
-                          "option tile-overlap is %d, but must be -1 (chosen from the model) or 0 to %d, half of "
-                          "tile-size",
-                          o->tile_overlap, o->tile_size / 2);
-    return check_range("tile-overlap", o->tile_overlap, -1, 4096, error);
+    return yonos_tile_options_check(o->tile_size, o->tile_overlap, error);
 }
 
 YonosUpscaler *yonos_upscaler_new(YonosModel *model, const YonosOptions *options, GError **error) {

@@ -81,6 +81,9 @@ YonosGraph *yonos_model_build_part(YonosModel *model, YonosPart part, int h, int
 YonosTileGrid *yonos_tile_grid_new(int width, int height, int tile_size, int tile_overlap, const YonosModelInfo *info,
                                    GError **error);
 
+/* The ranges of the options tile-size and tile-overlap by themselves; ARGUMENT names the one at fault. */
+gboolean yonos_tile_options_check(int tile_size, int tile_overlap, GError **error);
+
 /* ---- scheduler (schedule.c) --------------------------------------------------------------------------- */
 
 /* a and b of x0 = a z + b out for one timestep of a scheduler_config.json. Errors: FILE, FORMAT, MODEL. */

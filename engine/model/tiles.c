@@ -13,6 +13,8 @@
 enum {
     WHOLE_FRAME_SIDE = 2048, /* without attention: frames up to the square of it are one tile; output pixels */
     ATTENTION_SIDE = 96,     /* with attention, which is quadratic in a tile's pixels; latent pixels */
+    MIN_TILE = 64,           /* output pixels */
+    MAX_TILE = 8192,         /* output pixels */
     BLEND_OVERLAP = 16,      /* latent pixels */
 };
 
@@ -119,11 +121,27 @@ static int choose_overlap(int tile_overlap, int side, gboolean tiled, const Yono
     return MIN(MAX(overlap, needed), side - 1);
 }
 
+gboolean yonos_tile_options_check(int tile_size, int tile_overlap, GError **error) {
+    if (tile_size != 0 && (tile_size < MIN_TILE || tile_size > MAX_TILE))
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                          "option tile-size is %d, but must be 0 (chosen from the frame size) or %d to %d pixels",
+                          tile_size, MIN_TILE, MAX_TILE);
+    int limit = (tile_size != 0 ? tile_size : MAX_TILE) / 2;
+    if (tile_overlap < -1 || tile_overlap > limit)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                          "option tile-overlap is %d, but must be -1 (chosen from the model) or 0 to %d pixels, half "
+                          "of the tile",
+                          tile_overlap, limit);
+    return TRUE;
+}
+
 YonosTileGrid *yonos_tile_grid_new(int width, int height, int tile_size, int tile_overlap, const YonosModelInfo *info,
                                    GError **error) {
     int factor = info->latent_factor;
     g_return_val_if_fail(factor > 0 && width > 0 && height > 0, NULL);
     g_return_val_if_fail(width % factor == 0 && height % factor == 0, NULL);
+    if (!yonos_tile_options_check(tile_size, tile_overlap, error))
+        return NULL;
     gboolean fixed;
     int side = largest_side(width, height, tile_size, info, &fixed);
     Axis x = {.length = width / factor}, y = {.length = height / factor};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Shared by the tools; see common.h.
+ */
+#include "common.h"
+
+#include <stdio.h>
+
+typedef struct {
+    const char *word;
+    int value;
+} Word;
+
+static const Word precisions[] = {{"auto", YONOS_PRECISION_AUTO},
+                                  {"f32", YONOS_PRECISION_F32},
+                                  {"bf16", YONOS_PRECISION_BF16},
+                                  {"f16", YONOS_PRECISION_F16},
+                                  {NULL, 0}};
+static const Word colour_fixes[] = {{"default", YONOS_COLOUR_FIX_DEFAULT},
+                                    {"none", YONOS_COLOUR_FIX_NONE},
+                                    {"adain", YONOS_COLOUR_FIX_ADAIN},
+                                    {"wavelet", YONOS_COLOUR_FIX_WAVELET},
+                                    {"back-projection", YONOS_COLOUR_FIX_BACK_PROJECTION},
+                                    {NULL, 0}};
+static const Word noise_modes[] = {{"per-frame", YONOS_NOISE_PER_FRAME}, {"static", YONOS_NOISE_STATIC}, {NULL, 0}};
+
+/* `word` NULL is the first of the list. */
+static gboolean parse_word(const char *option, const Word *words, const char *word, int *value, GError **error) {
+    g_autoptr(GString) known = g_string_new(NULL);
+    for (const Word *w = words; w->word; w++) {
+        if (!word || g_str_equal(w->word, word)) {
+            *value = w->value;
+            return TRUE;
+        }
+        g_string_append_printf(known, "%s%s", known->len > 0 ? ", " : "", w->word);
+    }
+    return yonos_fail(error, YONOS_ERROR_ARGUMENT, "--%s is %s, but must be one of: %s", option, word, known->str);
+}
+
+gboolean tool_parse_precision(const char *word, YonosPrecision *precision, GError **error) {
+    int value;
+    if (!parse_word("precision", precisions, word, &value, error))
+        return FALSE;
+    *precision = (YonosPrecision)value;
+    return TRUE;
+}
+
+gboolean tool_parse_colour_fix(const char *word, YonosColourFix *colour_fix, GError **error) {
+    int value;
+    if (!parse_word("colour-fix", colour_fixes, word, &value, error))
+        return FALSE;
+    *colour_fix = (YonosColourFix)value;
+    return TRUE;
+}
+
+gboolean tool_parse_noise_mode(const char *word, YonosNoiseMode *noise_mode, GError **error) {
+    int value;
+    if (!parse_word("noise-mode", noise_modes, word, &value, error))
+        return FALSE;
+    *noise_mode = (YonosNoiseMode)value;
+    return TRUE;
+}
+
+void tool_options_init(ToolOptions *o, GOptionContext *context) {
+    *o = (ToolOptions){.tile_overlap = -1};
+    const GOptionEntry entries[] = {
+        {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
+         "model folder, or the name of an installed model (default: yonos-lite-x2)", "DIR|NAME"},
+        {"backend", 'b', 0, G_OPTION_ARG_STRING, &o->backend, "auto, cpu, cuda or ref (default: auto)", "NAME"},
+        {"precision", 'p', 0, G_OPTION_ARG_STRING, &o->precision, "auto, f32, bf16 or f16 (default: auto)", "NAME"},
+        {"threads", 't', 0, G_OPTION_ARG_INT, &o->threads, "1 to 256; 0: one per processor (default)", "N"},
+        {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "of the noise (default: 0)", "N"},
+        {"frame", 0, 0, G_OPTION_ARG_INT64, &o->frame, "number of the (first) frame (default: 0)", "N"},
+        {"noise-mode", 0, 0, G_OPTION_ARG_STRING, &o->noise_mode, "per-frame (default) or static", "MODE"},
+        {"colour-fix", 0, 0, G_OPTION_ARG_STRING, &o->colour_fix,
+         "default (the model's), none, adain, wavelet or back-projection", "NAME"},
+        {"tile-size", 0, 0, G_OPTION_ARG_INT, &o->tile_size,
+         "output pixels, 64 to 8192; 0: chosen from the frame size and the model (default)", "N"},
+        {"tile-overlap", 0, 0, G_OPTION_ARG_INT, &o->tile_overlap, "output pixels; -1: chosen from the model (default)",
+         "N"},
+        G_OPTION_ENTRY_NULL};
+    g_option_context_add_main_entries(context, entries, NULL);
+}
+
+void tool_options_clear(ToolOptions *o) {
+    g_clear_pointer(&o->model, g_free);
+    g_clear_pointer(&o->backend, g_free);
+    g_clear_pointer(&o->precision, g_free);
+    g_clear_pointer(&o->colour_fix, g_free);
+    g_clear_pointer(&o->noise_mode, g_free);
+}
+
+YonosModel *tool_open_model(const ToolOptions *o, GError **error) {
+    g_autofree char *folder = yonos_model_find(o->model, error);
+    return folder ? yonos_model_open(folder, error) : NULL;
+}
+
+YonosBackend *tool_open_backend(const ToolOptions *o, GError **error) {
+    YonosPrecision precision;
+    if (!tool_parse_precision(o->precision, &precision, error))
+        return NULL;
+    return yonos_backend_open(o->backend ? o->backend : "auto", precision, o->threads, error);
+}
+
+gboolean tool_make_spec(const ToolOptions *o, const YonosBackend *backend, int width, int height, YonosFormat format,
+                        YonosFrameSpec *spec, GError **error) {
+    *spec = (YonosFrameSpec){.width = width,
+                             .height = height,
+                             .format = format,
+                             .tile_size = o->tile_size,
+                             .tile_overlap = o->tile_overlap,
+                             .dtype = backend->dtype};
+    return tool_parse_colour_fix(o->colour_fix, &spec->colour_fix, error) &&
+           yonos_tile_options_check(o->tile_size, o->tile_overlap, error);
+}
+
+int tool_report(const char *program, GError *error) {
+    fprintf(stderr, "%s: %s\n", program, error ? error->message : "failed");
+    g_clear_error(&error);
+    return 1;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What yonos-run and yonos-bench share: the options of a model on a backend, as command
+ * line options with the same names as the element's properties.
+ */
+#ifndef YONOS_TOOLS_COMMON_H
+#define YONOS_TOOLS_COMMON_H
+
+#include "model/model.h"
+#include "plan/plan.h"
+
+typedef struct {
+    char *model, *backend, *precision, *colour_fix, *noise_mode;
+    int threads, tile_size, tile_overlap;
+    gint64 seed, frame;
+} ToolOptions;
+
+/* Adds the shared options to a context; `options` is filled by its parsing and freed by tool_options_clear(). */
+void tool_options_init(ToolOptions *options, GOptionContext *context);
+void tool_options_clear(ToolOptions *options);
+
+/* Words to values. Errors: ARGUMENT, listing the words. */
+gboolean tool_parse_precision(const char *word, YonosPrecision *precision, GError **error);
+gboolean tool_parse_colour_fix(const char *word, YonosColourFix *colour_fix, GError **error);
+gboolean tool_parse_noise_mode(const char *word, YonosNoiseMode *noise_mode, GError **error);
+
+/* The model and the backend that the options name. Errors: as yonos_model_open() and yonos_backend_open(). */
+YonosModel *tool_open_model(const ToolOptions *options, GError **error);
+YonosBackend *tool_open_backend(const ToolOptions *options, GError **error);
+
+/* The frame spec of `width` x `height` input pixels. Errors: ARGUMENT. */
+gboolean tool_make_spec(const ToolOptions *options, const YonosBackend *backend, int width, int height,
+                        YonosFormat format, YonosFrameSpec *spec, GError **error);
+
+/* Prints "program: message" to stderr, frees the error and returns 1, main()'s result. */
+int tool_report(const char *program, GError *error);
+
+#endif
