@@ -4,6 +4,8 @@
  */
 #include "model/config.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <math.h>
 
@@ -44,8 +46,8 @@ static YonosConfig *config_new(const char *name, JsonObject *object) {
 YonosConfig *yonos_config_parse(const char *text, gsize length, const char *name, GError **error) {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
     g_autoptr(GError) cause = NULL;
-    if (length > MAX_BYTES || !g_utf8_validate(text, (gssize)length, NULL)) {
-        yonos_fail(error, YONOS_ERROR_FORMAT, "%s: no JSON text of at most %d bytes", name, MAX_BYTES);
+    if (length > MAX_BYTES) {
+        yonos_fail(error, YONOS_ERROR_FORMAT, "%s: more than the %d bytes that a config may have", name, MAX_BYTES);
         return NULL;
     }
     if (!yonos_json_scan(text, length, name, error))
@@ -64,10 +66,24 @@ YonosConfig *yonos_config_parse(const char *text, gsize length, const char *name
     return config;
 }
 
+/* Before a byte is read: a pipe would block, a huge file would fill the memory. */
+static gboolean check_file(const char *path, GError **error) {
+    GStatBuf status;
+    if (g_stat(path, &status) != 0)
+        return yonos_fail(error, YONOS_ERROR_FILE, "%s: cannot be read: %s", path, g_strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return yonos_fail(error, YONOS_ERROR_FILE, "%s: is no file", path);
+    if (status.st_size > MAX_BYTES)
+        return yonos_fail(error, YONOS_ERROR_FORMAT, "%s: more than the %d bytes that a config may have", path, MAX_BYTES);
+    return TRUE;
+}
+
 YonosConfig *yonos_config_read(const char *path, GError **error) {
     g_autofree char *text = NULL;
     g_autoptr(GError) cause = NULL;
     gsize length;
+    if (!check_file(path, error))
+        return NULL;
     if (!g_file_get_contents(path, &text, &length, &cause)) {
         yonos_fail(error, YONOS_ERROR_FILE, "%s: cannot be read: %s", path, cause->message);
         return NULL;
@@ -140,17 +156,37 @@ int yonos_config_int(YonosConfig *config, const char *key, int fallback, int min
     return value;
 }
 
+static double read_float(JsonNode *node) {
+    return holds(node, G_TYPE_DOUBLE) || holds(node, G_TYPE_INT64) ? json_node_get_double(node) : NAN;
+}
+
 double yonos_config_float(YonosConfig *config, const char *key, double fallback) {
     JsonNode *node = look_up(config, key);
     if (!node)
         return fallback;
-    double value = NAN;
-    if (holds(node, G_TYPE_DOUBLE) || holds(node, G_TYPE_INT64))
-        value = json_node_get_double(node);
+    double value = read_float(node);
     if (isfinite(value))
         return value;
     wrong_type(config, key, "a number");
     return fallback;
+}
+
+double *yonos_config_floats(YonosConfig *config, const char *key, guint *count) {
+    JsonNode *node = look_up(config, key);
+    if (!node)
+        return NULL;
+    JsonArray *array = JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    *count = array ? json_array_get_length(array) : 0;
+    g_autofree double *values = g_new(double, *count + 1);
+    gboolean ok = *count > 0;
+    for (guint i = 0; ok && i < *count; i++) {
+        values[i] = read_float(json_array_get_element(array, i));
+        ok = isfinite(values[i]);
+    }
+    if (ok)
+        return g_steal_pointer(&values);
+    wrong_type(config, key, "an array of numbers");
+    return NULL;
 }
 
 gboolean yonos_config_bool(YonosConfig *config, const char *key, gboolean fallback) {

@@ -29,6 +29,8 @@ gboolean yonos_config_mentions(const YonosConfig *config, const char *key);
 /* The value, or `fallback` where the key is missing or null. Integers must lie in min..max. */
 int yonos_config_int(YonosConfig *config, const char *key, int fallback, int min, int max);
 double yonos_config_float(YonosConfig *config, const char *key, double fallback);
+/* An array of one or more numbers, to g_free(), and its length; NULL where missing. */
+double *yonos_config_floats(YonosConfig *config, const char *key, guint *count);
 gboolean yonos_config_bool(YonosConfig *config, const char *key, gboolean fallback);
 /* Owned by the config. */
 const char *yonos_config_string(YonosConfig *config, const char *key, const char *fallback);

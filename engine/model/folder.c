@@ -9,6 +9,7 @@
 #include "model/folder.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "model/schedule.h"
 
@@ -81,6 +82,8 @@ static gboolean read_own_keys(YonosModel *model, YonosConfig *index) {
         yonos_config_fail(own, "\"a\" and \"b\" go together");
     info->a = (float)yonos_config_float(own, "a", 0.0);
     info->b = (float)yonos_config_float(own, "b", 0.0);
+    if (!isfinite(info->a) || !isfinite(info->b))
+        yonos_config_fail(own, "\"a\" and \"b\" must fit into 32-bit floats");
     return both;
 }
 
@@ -221,9 +224,15 @@ static YonosModel *load(const char *key, GError **error) {
 
 /* ---- the public part --------------------------------------------------------------------------- */
 
+/* Absolute, and without symbolic links where it exists: one folder, one key. */
+static char *canonical(const char *folder) {
+    char *real = realpath(folder, NULL); /* malloc()ed, as g_malloc()ed memory is since GLib 2.46 */
+    return real ? real : g_canonicalize_filename(folder, NULL);
+}
+
 YonosModel *yonos_model_open(const char *folder, GError **error) {
     g_return_val_if_fail(folder != NULL, NULL);
-    g_autofree char *key = g_canonicalize_filename(folder, NULL);
+    g_autofree char *key = canonical(folder);
     g_mutex_lock(&cache_lock);
     if (!cache)
         cache = g_hash_table_new(g_str_hash, g_str_equal);

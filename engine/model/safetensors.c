@@ -11,7 +11,6 @@
 #include "model/model.h"
 
 #include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 
 #include "model/json-scan.h"
@@ -169,14 +168,29 @@ static gboolean place_entries(YonosSafetensors *file, const guint8 *data, gsize 
     return TRUE;
 }
 
+/* Free text about the file, which nothing here reads; the format wants strings. */
+static gboolean check_metadata(const YonosSafetensors *file, JsonNode *node, GError **error) {
+    JsonObjectIter iter;
+    JsonNode *value;
+    gboolean ok = JSON_NODE_HOLDS_OBJECT(node);
+    if (ok)
+        json_object_iter_init(&iter, json_node_get_object(node));
+    while (ok && json_object_iter_next(&iter, NULL, &value))
+        ok = JSON_NODE_HOLDS_VALUE(value) && json_node_get_value_type(value) == G_TYPE_STRING;
+    return ok || yonos_fail(error, YONOS_ERROR_FORMAT, "%s: __metadata__ must be an object of strings", file->name);
+}
+
 static gboolean parse_members(YonosSafetensors *file, JsonObject *root, GError **error) {
     JsonObjectIter iter;
     const char *name;
     JsonNode *node;
     json_object_iter_init(&iter, root);
     while (json_object_iter_next(&iter, &name, &node)) {
-        if (g_strcmp0(name, "__metadata__") == 0)
+        if (g_strcmp0(name, "__metadata__") == 0) {
+            if (!check_metadata(file, node, error))
+                return FALSE;
             continue;
+        }
         Entry *entry = g_new0(Entry, 1);
         entry->constant.name = g_strdup(name);
         g_ptr_array_add(file->entries, entry);
@@ -188,7 +202,7 @@ static gboolean parse_members(YonosSafetensors *file, JsonObject *root, GError *
 }
 
 static gboolean parse_header(YonosSafetensors *file, const char *text, gsize length, GError **error) {
-    if (length == 0 || text[0] != '{' || !g_utf8_validate(text, (gssize)length, NULL))
+    if (length == 0 || text[0] != '{')
         return yonos_fail(error, YONOS_ERROR_FORMAT, "%s: the header is no JSON object: not a safetensors file",
                           file->name);
     if (!yonos_json_scan(text, length, file->name, error))
@@ -235,6 +249,11 @@ YonosSafetensors *yonos_safetensors_parse(GBytes *bytes, const char *name, GErro
 
 YonosSafetensors *yonos_safetensors_open(const char *path, GError **error) {
     g_autoptr(GError) cause = NULL;
+    /* Opening a pipe would block. */
+    if (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+        yonos_fail(error, YONOS_ERROR_FILE, "%s: is no file", path);
+        return NULL;
+    }
     GMappedFile *mapped = g_mapped_file_new(path, FALSE, &cause);
     if (!mapped) {
         yonos_fail(error, YONOS_ERROR_FILE, "%s: cannot be read: %s", path, cause->message);
@@ -317,5 +336,10 @@ gboolean yonos_safetensors_write(const char *path, const YonosConst *const *tens
         g_file_replace(file, NULL, FALSE, G_FILE_CREATE_REPLACE_DESTINATION, NULL, &cause);
     if (stream && write_all(G_OUTPUT_STREAM(stream), tensors, count, &cause))
         return TRUE;
+    if (stream) { /* Closing renames the half-written file into place, unless it is cancelled. */
+        g_autoptr(GCancellable) cancelled = g_cancellable_new();
+        g_cancellable_cancel(cancelled);
+        g_output_stream_close(G_OUTPUT_STREAM(stream), cancelled, NULL);
+    }
     return yonos_fail(error, YONOS_ERROR_FILE, "%s: cannot be written: %s", path, cause->message);
 }

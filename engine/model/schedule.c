@@ -3,7 +3,7 @@
  * One DDIM step to t = 0 as x0 = a z + b out (docs/numerics.md).
  *
  * The cumulative product of (1 - beta) follows diffusers' DDIMScheduler in double
- * precision; betas: linear, scaled_linear or squaredcos_cap_v2.
+ * precision; betas: linear, scaled_linear, squaredcos_cap_v2 or a list of trained ones.
  */
 #include "model/schedule.h"
 
@@ -24,15 +24,23 @@ static double cosine_bar(double t) {
     return c * c;
 }
 
-static double beta_at(int schedule, int i, int steps, double start, double end) {
-    double at = steps > 1 ? (double)i / (steps - 1) : 0.0;
-    if (schedule == LINEAR)
-        return start + (end - start) * at;
-    if (schedule == SCALED_LINEAR) {
-        double root = sqrt(start) + (sqrt(end) - sqrt(start)) * at;
+typedef struct {
+    int schedule, steps;
+    double start, end;
+    const double *trained; /* [steps], in place of the others; or NULL */
+} Betas;
+
+static double beta_at(const Betas *b, int i) {
+    double at = b->steps > 1 ? (double)i / (b->steps - 1) : 0.0;
+    if (b->trained)
+        return b->trained[i];
+    if (b->schedule == LINEAR)
+        return b->start + (b->end - b->start) * at;
+    if (b->schedule == SCALED_LINEAR) {
+        double root = sqrt(b->start) + (sqrt(b->end) - sqrt(b->start)) * at;
         return root * root;
     }
-    return MIN(1.0 - cosine_bar((i + 1.0) / steps) / cosine_bar((double)i / steps), 0.999);
+    return MIN(1.0 - cosine_bar((i + 1.0) / b->steps) / cosine_bar((double)i / b->steps), 0.999);
 }
 
 /* Cumulative products at t, at the first and at the last step. */
@@ -40,10 +48,10 @@ typedef struct {
     double at, first, last;
 } Products;
 
-static Products products(int schedule, int steps, int t, double start, double end) {
+static Products products(const Betas *b, int t) {
     Products p = {1.0, 1.0, 1.0};
-    for (int i = 0; i < steps; i++) {
-        p.last *= 1.0 - beta_at(schedule, i, steps, start, end);
+    for (int i = 0; i < b->steps; i++) {
+        p.last *= 1.0 - beta_at(b, i);
         if (i == 0)
             p.first = p.last;
         if (i == t)
@@ -82,29 +90,64 @@ gboolean yonos_schedule_read(const char *path, int timestep, float *a, float *b,
     return config && yonos_schedule_solve(config, timestep, a, b, error);
 }
 
-gboolean yonos_schedule_solve(YonosConfig *config, int timestep, float *a, float *b, GError **error) {
-    int steps = yonos_config_int(config, "num_train_timesteps", 1000, 1, MAX_STEPS);
-    int schedule = yonos_config_choice(config, "beta_schedule", schedules, LINEAR);
-    int prediction = yonos_config_choice(config, "prediction_type", predictions, EPSILON);
-    double start = yonos_config_float(config, "beta_start", 0.0001);
-    double end = yonos_config_float(config, "beta_end", 0.02);
-    gboolean rescale = yonos_config_bool(config, "rescale_betas_zero_snr", FALSE);
-    yonos_config_refuse(config, "trained_betas", "a list of betas is");
-    if (timestep < 0)
-        timestep = steps - 1;
-    if (timestep >= steps)
-        yonos_config_fail(config, "timestep %d is not among the %d of \"num_train_timesteps\"", timestep, steps);
-    if (!(start >= 0.0 && end < 1.0 && start <= end))
+/* A scheduler of another kind of process (flow matching, ..) has the same keys and another meaning. */
+static void check_class(YonosConfig *config) {
+    static const char *const known[] = {
+        "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler",
+        "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "DPMSolverMultistepScheduler",
+        "DPMSolverSinglestepScheduler", "DEISMultistepScheduler", "UniPCMultistepScheduler", "KDPM2DiscreteScheduler",
+        "KDPM2AncestralDiscreteScheduler", "LCMScheduler", "TCDScheduler", NULL};
+    yonos_config_choice(config, "_class_name", known, 0);
+    yonos_config_refuse(config, "use_flow_sigmas", "flow matching is");
+}
+
+static double *read_betas(YonosConfig *config, Betas *b) {
+    guint count = 0;
+    double *trained = yonos_config_floats(config, "trained_betas", &count);
+    b->schedule = yonos_config_choice(config, "beta_schedule", schedules, LINEAR);
+    b->start = yonos_config_float(config, "beta_start", 0.0001);
+    b->end = yonos_config_float(config, "beta_end", 0.02);
+    if (!(b->start >= 0.0 && b->end < 1.0 && b->start <= b->end))
         yonos_config_fail(config, "\"beta_start\" and \"beta_end\" must satisfy 0 <= start <= end < 1");
+    if (trained && count != (guint)b->steps)
+        yonos_config_fail(config, "\"trained_betas\" has %u entries, \"num_train_timesteps\" is %d", count, b->steps);
+    for (guint i = 0; trained && i < count; i++)
+        if (!(trained[i] >= 0.0 && trained[i] <= 1.0))
+            yonos_config_fail(config, "\"trained_betas\" has %g at %u; betas lie in 0 to 1", trained[i], i);
+    b->trained = trained;
+    return trained;
+}
+
+/* The cumulative product at `t`; -1 where there is none. */
+static double product_at(const Betas *b, int t, gboolean rescale) {
+    Products p = products(b, t);
+    if (!rescale)
+        return p.at;
+    return p.first > p.last ? rescaled(p) : -1.0;
+}
+
+gboolean yonos_schedule_solve(YonosConfig *config, int timestep, float *a, float *b, GError **error) {
+    Betas betas = {.steps = yonos_config_int(config, "num_train_timesteps", 1000, 1, MAX_STEPS)};
+    check_class(config);
+    int prediction = yonos_config_choice(config, "prediction_type", predictions, EPSILON);
+    gboolean rescale = yonos_config_bool(config, "rescale_betas_zero_snr", FALSE);
+    g_autofree double *trained = read_betas(config, &betas);
+    int t = timestep < 0 ? betas.steps - 1 : timestep;
+    if (t >= betas.steps)
+        yonos_config_fail(config, "timestep %d is not among the %d of \"num_train_timesteps\"", t, betas.steps);
     /* How a sampler of many steps would space or clip its steps is nothing to one step, so unknown keys are fine. */
     if (!yonos_config_ok(config, error))
         return FALSE;
-    Products p = products(schedule, steps, timestep, start, end);
-    double ac = rescale ? rescaled(p) : p.at;
-    if (prediction == EPSILON && ac <= 0.0)
+    double ac = product_at(&betas, t, rescale);
+    if (ac < 0.0)
+        return yonos_fail(error, YONOS_ERROR_MODEL, "%s: \"rescale_betas_zero_snr\" needs betas above 0",
+                          yonos_config_get_name(config));
+    /* 1 / sqrt(1e-30) is still a float with room for the products it is used in. */
+    if (prediction == EPSILON && ac < 1e-30)
         return yonos_fail(error, YONOS_ERROR_MODEL,
-                          "%s: an epsilon prediction at timestep %d has no signal left; use v_prediction",
-                          yonos_config_get_name(config), timestep);
+                          "%s: \"prediction_type\" epsilon has no signal left at timestep %d; use v_prediction or an "
+                          "earlier timestep",
+                          yonos_config_get_name(config), t);
     solve(ac, prediction, a, b);
     return TRUE;
 }
