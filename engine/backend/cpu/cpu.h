@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the CPU backend's files share: the backend's own state and threads.
+ *
+ * Work is cut into blocks whose borders do not depend on the number of threads, so the bits do not either.
+ */
+#ifndef YONOS_CPU_H
+#define YONOS_CPU_H
+
+#include "backend/backend.h"
+#include "backend/cpu/onednn.h"
+
+typedef struct {
+    YonosBackend base;
+    YonosDnnl *dnnl;
+    YonosOp fallback[YONOS_OP_COUNT]; /* ref's table */
+} YonosCpu;
+
+static inline YonosCpu *cpu_of(const YonosKernel *kernel) { return (YonosCpu *)kernel->backend; }
+
+/* OpenMP's thread count is the calling thread's own variable, and frames may come from any thread. */
+void cpu_use_threads(const YonosKernel *kernel);
+
+/* Hands a kernel to the reference implementation. */
+gboolean cpu_fall_back(YonosKernel *kernel, GError **error);
+
+extern const YonosOp cpu_conv2d, cpu_linear, cpu_group_norm, cpu_layer_norm, cpu_attention, cpu_geglu, cpu_affine,
+    cpu_concat, cpu_resize, cpu_window, cpu_fill, cpu_blend, cpu_noise, cpu_pack, cpu_unpack, cpu_adain, cpu_blur;
+
+#endif

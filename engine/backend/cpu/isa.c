@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Chooses the compiled set of inner loops for this CPU; see loops.h.
+ */
+#include "backend/cpu/loops.h"
+
+extern const CpuLoops cpu_loops_baseline;
+#if defined(__x86_64__)
+extern const CpuLoops cpu_loops_avx2, cpu_loops_avx512;
+#endif
+
+static gpointer choose(gpointer unused) {
+    (void)unused;
+    const char *wanted = g_getenv("YONOS_CPU_ISA");
+#if defined(__x86_64__)
+    gboolean any = !wanted || !*wanted;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq") && (any || strcmp(wanted, "avx512") == 0))
+        return (gpointer)&cpu_loops_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && (any || strcmp(wanted, "baseline") != 0))
+        return (gpointer)&cpu_loops_avx2;
+#else
+    (void)wanted;
+#endif
+    return (gpointer)&cpu_loops_baseline;
+}
+
+const CpuLoops *cpu_loops(void) {
+    static GOnce once = G_ONCE_INIT;
+    return g_once(&once, choose, NULL);
+}

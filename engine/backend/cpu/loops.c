@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The inner loops of loops.h in plain C. The build compiles this file once per instruction set with
+ * LOOPS_NAME and LOOPS_SYMBOL set; no libm call stands in a loop, so that all of them vectorise.
+ */
+#include "backend/cpu/loops.h"
+
+#include <math.h>
+
+/* ---- functions of one number ---------------------------------------------------------------- */
+
+static inline float bits_to_float(uint32_t bits) {
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static inline uint32_t float_to_bits(float f) {
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+/* e^x, relative error below 2e-7: x = k log 2 + r, Taylor to r^7. Flushes below e^-87, saturates above e^88. */
+static inline float exp_of(float x) {
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    float k = x * 1.44269504f + 12582912.0f; /* rounds to an integer in the low bits */
+    uint32_t integer = float_to_bits(k);
+    k -= 12582912.0f;
+    float r = x - k * 0.693145752f;
+    r -= k * 1.42860677e-6f; /* log 2 in two parts */
+    float p = 1.0f + r * (1.0f + r * (1.0f / 2 + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720 +
+              r * (1.0f / 5040)))))));
+    return p * bits_to_float((integer + 127u) << 23);
+}
+
+/* erf by the rational Chebyshev fit of Numerical Recipes (erfcc), absolute error below 2e-7. */
+static inline float erf_of(float x) {
+    float z = fabsf(x), t = 1.0f / (1.0f + 0.5f * z);
+    float p = -1.26551223f + t * (1.00002368f + t * (0.37409196f + t * (0.09678418f + t * (-0.18628806f +
+              t * (0.27886807f + t * (-1.13520398f + t * (1.48851587f + t * (-0.82215223f + t * 0.17087277f))))))));
+    float e = 1.0f - t * exp_of(p - z * z);
+    return x < 0.0f ? -e : e;
+}
+
+static inline float gelu_of(float x) { return 0.5f * x * (1.0f + erf_of(x * 0.70710678f)); }
+
+/* Odd by construction; small arguments keep their relative precision through 1 - 2 / (e^2x + 1). */
+static inline float tanh_of(float x) {
+    float z = fabsf(x), e = exp_of(2.0f * z), t = 1.0f - 2.0f / (e + 1.0f);
+    float small = z - z * z * z * (1.0f / 3) + z * z * z * z * z * (2.0f / 15);
+    t = z < 0.1f ? small : t;
+    return x < 0.0f ? -t : t;
+}
+
+/* ---- storage ------------------------------------------------------------------------------------ */
+
+static void load(const void *restrict from, YonosDType dtype, float *restrict to, gsize count) {
+    const uint16_t *half = from;
+    if (dtype == YONOS_DTYPE_F32)
+        memcpy(to, from, count * sizeof *to);
+    else if (dtype == YONOS_DTYPE_BF16)
+        for (gsize i = 0; i < count; i++)
+            to[i] = bits_to_float((uint32_t)half[i] << 16);
+    else
+        for (gsize i = 0; i < count; i++)
+            to[i] = yonos_f16_to_f32(half[i]);
+}
+
+static void store(const float *restrict from, YonosDType dtype, void *restrict to, gsize count) {
+    uint16_t *half = to;
+    if (dtype == YONOS_DTYPE_F32) {
+        memcpy(to, from, count * sizeof *from);
+    } else if (dtype == YONOS_DTYPE_BF16) {
+        for (gsize i = 0; i < count; i++) {
+            uint32_t bits = float_to_bits(from[i]);
+            uint32_t nan = bits >> 16 | 0x40u, rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+            half[i] = (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
+        }
+    } else {
+        for (gsize i = 0; i < count; i++)
+            half[i] = yonos_f32_to_f16(from[i]);
+    }
+}
+
+/* ---- element by element ---------------------------------------------------------------------------- */
+
+static void activate(float *x, gsize count, YonosActivation activation) {
+    switch (activation) {
+    case YONOS_ACTIVATION_RELU:
+        for (gsize i = 0; i < count; i++)
+            x[i] = x[i] > 0.0f ? x[i] : 0.0f;
+        break;
+    case YONOS_ACTIVATION_SILU:
+        for (gsize i = 0; i < count; i++)
+            x[i] = x[i] / (1.0f + exp_of(-x[i]));
+        break;
+    case YONOS_ACTIVATION_GELU:
+        for (gsize i = 0; i < count; i++)
+            x[i] = gelu_of(x[i]);
+        break;
+    case YONOS_ACTIVATION_TANH_CLAMP:
+        for (gsize i = 0; i < count; i++)
+            x[i] = 3.0f * tanh_of(x[i] * (1.0f / 3));
+        break;
+    case YONOS_ACTIVATION_NONE:
+        break;
+    }
+}
+
+static void affine(const float *x, float a, const float *y, float b, float c, float *out, gsize count) {
+    if (y)
+        for (gsize i = 0; i < count; i++)
+            out[i] = a * x[i] + b * y[i] + c;
+    else
+        for (gsize i = 0; i < count; i++)
+            out[i] = a * x[i] + c;
+}
+
+static void geglu(const float *restrict value, const float *restrict gate, float *restrict out, gsize count) {
+    for (gsize i = 0; i < count; i++)
+        out[i] = value[i] * gelu_of(gate[i]);
+}
+
+static void moments(const float *restrict x, const float *restrict shift, gsize pixels, int channels,
+                    float *restrict sum, float *restrict square) {
+    for (gsize p = 0; p < pixels; p++, x += channels)
+        for (int c = 0; c < channels; c++) {
+            float d = x[c] - shift[c];
+            sum[c] += d;
+            square[c] += d * d;
+        }
+}
+
+static void normalise(float *restrict x, const float *restrict mean, const float *restrict scale,
+                      const float *restrict offset, gsize pixels, int channels) {
+    for (gsize p = 0; p < pixels; p++, x += channels)
+        for (int c = 0; c < channels; c++)
+            x[c] = (x[c] - mean[c]) * scale[c] + offset[c];
+}
+
+static void accumulate(float *restrict out, const float *restrict x, float weight, gsize count) {
+    for (gsize i = 0; i < count; i++)
+        out[i] += weight * x[i];
+}
+
+static void resample_row(const float *restrict row, int channels, const int *restrict first,
+                         const float *restrict weight, int width, int out_w, float *restrict out) {
+    for (int x = 0; x < out_w; x++, out += channels, weight += width) {
+        const float *from = row + (gsize)first[x] * channels;
+        for (int c = 0; c < channels; c++) {
+            float sum = 0.0f;
+            for (int k = 0; k < width; k++)
+                sum += weight[k] * from[k * channels + c];
+            out[c] = sum;
+        }
+    }
+}
+
+/* ---- attention ----------------------------------------------------------------------------------------- */
+
+enum { Q = CPU_QUERIES };
+
+/* score (tokens, Q) = scale k q. Four keys at a time keep four rows of lanes in registers. */
+static void scores(const float *restrict q, const float *restrict k, gsize stride, int tokens, int dim, float scale,
+                   float *restrict score) {
+    int t = 0;
+    for (; t + 4 <= tokens; t += 4) {
+        float s0[Q] = {0}, s1[Q] = {0}, s2[Q] = {0}, s3[Q] = {0};
+        const float *k0 = k + t * stride, *k1 = k0 + stride, *k2 = k1 + stride, *k3 = k2 + stride;
+        for (int c = 0; c < dim; c++)
+            for (int i = 0; i < Q; i++) {
+                float v = q[c * Q + i];
+                s0[i] += v * k0[c];
+                s1[i] += v * k1[c];
+                s2[i] += v * k2[c];
+                s3[i] += v * k3[c];
+            }
+        for (int i = 0; i < Q; i++) {
+            score[t * Q + i] = scale * s0[i];
+            score[(t + 1) * Q + i] = scale * s1[i];
+            score[(t + 2) * Q + i] = scale * s2[i];
+            score[(t + 3) * Q + i] = scale * s3[i];
+        }
+    }
+    for (; t < tokens; t++) {
+        float s[Q] = {0};
+        for (int c = 0; c < dim; c++)
+            for (int i = 0; i < Q; i++)
+                s[i] += q[c * Q + i] * k[t * stride + c];
+        for (int i = 0; i < Q; i++)
+            score[t * Q + i] = scale * s[i];
+    }
+}
+
+/* out (dim, Q) += score^T v, four channels at a time. */
+static void weigh_values(const float *restrict score, const float *restrict v, gsize stride, int tokens, int dim,
+                         float *restrict out) {
+    int c = 0;
+    for (; c + 4 <= dim; c += 4) {
+        float o0[Q], o1[Q], o2[Q], o3[Q];
+        memcpy(o0, out + c * Q, sizeof o0);
+        memcpy(o1, out + (c + 1) * Q, sizeof o1);
+        memcpy(o2, out + (c + 2) * Q, sizeof o2);
+        memcpy(o3, out + (c + 3) * Q, sizeof o3);
+        for (int t = 0; t < tokens; t++) {
+            const float *row = v + t * stride + c;
+            for (int i = 0; i < Q; i++) {
+                float p = score[t * Q + i];
+                o0[i] += p * row[0];
+                o1[i] += p * row[1];
+                o2[i] += p * row[2];
+                o3[i] += p * row[3];
+            }
+        }
+        memcpy(out + c * Q, o0, sizeof o0);
+        memcpy(out + (c + 1) * Q, o1, sizeof o1);
+        memcpy(out + (c + 2) * Q, o2, sizeof o2);
+        memcpy(out + (c + 3) * Q, o3, sizeof o3);
+    }
+    for (; c < dim; c++)
+        for (int t = 0; t < tokens; t++)
+            for (int i = 0; i < Q; i++)
+                out[c * Q + i] += score[t * Q + i] * v[t * stride + c];
+}
+
+/* The online softmax of "FlashAttention" (Dao et al., 2022): a new maximum rescales what was summed before. */
+static void attend(const float *q, const float *k, const float *v, gsize stride, int tokens, int dim, float scale,
+                   float *max, float *sum, float *score, float *out) {
+    float high[Q], factor[Q];
+    scores(q, k, stride, tokens, dim, scale, score);
+    memcpy(high, max, sizeof high);
+    for (int t = 0; t < tokens; t++)
+        for (int i = 0; i < Q; i++)
+            high[i] = score[t * Q + i] > high[i] ? score[t * Q + i] : high[i];
+    for (int i = 0; i < Q; i++) {
+        factor[i] = exp_of(max[i] - high[i]);
+        max[i] = high[i];
+        sum[i] *= factor[i];
+    }
+    for (int t = 0; t < tokens; t++)
+        for (int i = 0; i < Q; i++) {
+            float p = exp_of(score[t * Q + i] - high[i]);
+            score[t * Q + i] = p;
+            sum[i] += p;
+        }
+    for (int c = 0; c < dim; c++)
+        for (int i = 0; i < Q; i++)
+            out[c * Q + i] *= factor[i];
+    weigh_values(score, v, stride, tokens, dim, out);
+}
+
+/* ---- packed 8-bit pixels -------------------------------------------------------------------------------- */
+
+static inline void pack_fixed(const guint8 *restrict row, int step, int r, int g, int b, int width,
+                              float *restrict out) {
+    for (int x = 0; x < width; x++) {
+        out[3 * x] = 2.0f * (row[x * step + r] / 255.0f) - 1.0f;
+        out[3 * x + 1] = 2.0f * (row[x * step + g] / 255.0f) - 1.0f;
+        out[3 * x + 2] = 2.0f * (row[x * step + b] / 255.0f) - 1.0f;
+    }
+}
+
+static void pack_bytes(const guint8 *row, int pixel_bytes, int r, int g, int b, int width, float *out) {
+    if (pixel_bytes == 3)
+        pack_fixed(row, 3, r, g, b, width, out);
+    else
+        pack_fixed(row, 4, r, g, b, width, out);
+}
+
+/* Clipped, to the nearest code, ties to even by the float addition's own rounding; NaN gives 0. */
+static inline guint8 to_byte(float v) {
+    v = (0.5f * v + 0.5f) * 255.0f;
+    v = v > 0.0f ? v : 0.0f;
+    v = v < 255.0f ? v : 255.0f;
+    return (guint8)(float_to_bits(v + 8388608.0f) & 0xffu);
+}
+
+static inline void unpack_fixed(const float *restrict in, int step, int r, int g, int b, int width,
+                                guint8 *restrict row) {
+    for (int x = 0; x < width; x++) {
+        row[x * step + r] = to_byte(in[3 * x]);
+        row[x * step + g] = to_byte(in[3 * x + 1]);
+        row[x * step + b] = to_byte(in[3 * x + 2]);
+    }
+}
+
+static void unpack_bytes(const float *in, int pixel_bytes, int r, int g, int b, int width, guint8 *row) {
+    if (pixel_bytes == 3)
+        unpack_fixed(in, 3, r, g, b, width, row);
+    else
+        unpack_fixed(in, 4, r, g, b, width, row);
+}
+
+extern const CpuLoops LOOPS_SYMBOL;
+const CpuLoops LOOPS_SYMBOL = {LOOPS_NAME, load,       store,        activate, affine,     geglu,       moments,
+                               normalise,  accumulate, resample_row, attend,   pack_bytes, unpack_bytes};

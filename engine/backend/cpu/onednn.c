@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * oneDNN 2.x convolutions; see onednn.h.
+ *
+ * Activations stay NHWC; weights take whatever layout the primitive wants (`any`) and are reordered once.
+ * Winograd exists for the blocked layout only, so its source and destination are reordered around the
+ * call. The scratchpad is the caller's (user mode): primitives are made in one thread and run in another.
+ */
+#include "backend/cpu/onednn.h"
+
+#include <dnnl.h>
+#include <stdlib.h>
+
+/* A packed weight or bias; the same constant may be packed in several layouts. */
+typedef struct {
+    const YonosConst *constant;
+    dnnl_memory_desc_t layout;
+    void *data;
+} Packed;
+
+struct _YonosDnnl {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    GPtrArray *packed; /* Packed */
+    gsize bytes;
+};
+
+/* A reorder and its two memories. */
+typedef struct {
+    dnnl_primitive_t primitive;
+    dnnl_memory_t from, to;
+} Reorder;
+
+struct _YonosDnnlConv {
+    YonosDnnl *dnnl;
+    dnnl_primitive_desc_t desc;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t src, dst, weight, bias, scratchpad;
+    Reorder in, residual, out; /* winograd */
+    gsize src_bytes, dst_bytes, scratch_bytes; /* of the workspace, in this order */
+    char *name;
+};
+
+enum { ALIGN = 64 };
+
+/* ---- engine and packed weights ------------------------------------------------------------ */
+
+static void packed_free(gpointer data) {
+    Packed *packed = data;
+    free(packed->data);
+    g_free(packed);
+}
+
+YonosDnnl *yonos_dnnl_new(GError **error) {
+    YonosDnnl *dnnl = g_new0(YonosDnnl, 1);
+    dnnl->packed = g_ptr_array_new_with_free_func(packed_free);
+    if (dnnl_engine_create(&dnnl->engine, dnnl_cpu, 0) == dnnl_success &&
+        dnnl_stream_create(&dnnl->stream, dnnl->engine, dnnl_stream_default_flags) == dnnl_success)
+        return dnnl;
+    yonos_fail(error, YONOS_ERROR_DEVICE, "backend cpu: oneDNN cannot be started");
+    yonos_dnnl_free(dnnl);
+    return NULL;
+}
+
+void yonos_dnnl_free(YonosDnnl *dnnl) {
+    if (!dnnl)
+        return;
+    if (dnnl->stream)
+        dnnl_stream_destroy(dnnl->stream);
+    if (dnnl->engine)
+        dnnl_engine_destroy(dnnl->engine);
+    g_ptr_array_unref(dnnl->packed);
+    g_free(dnnl);
+}
+
+gsize yonos_dnnl_weight_bytes(const YonosDnnl *dnnl) { return dnnl->bytes; }
+
+static void reorder_clear(Reorder *r) {
+    if (r->primitive)
+        dnnl_primitive_destroy(r->primitive);
+    if (r->from)
+        dnnl_memory_destroy(r->from);
+    if (r->to)
+        dnnl_memory_destroy(r->to);
+    *r = (Reorder){0};
+}
+
+static gboolean reorder_init(YonosDnnl *dnnl, Reorder *r, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to) {
+    dnnl_primitive_desc_t desc = NULL;
+    gboolean ok =
+        dnnl_reorder_primitive_desc_create(&desc, from, dnnl->engine, to, dnnl->engine, NULL) == dnnl_success &&
+        dnnl_primitive_create(&r->primitive, desc) == dnnl_success &&
+        dnnl_memory_create(&r->from, from, dnnl->engine, DNNL_MEMORY_NONE) == dnnl_success &&
+        dnnl_memory_create(&r->to, to, dnnl->engine, DNNL_MEMORY_NONE) == dnnl_success;
+    if (desc)
+        dnnl_primitive_desc_destroy(desc);
+    return ok;
+}
+
+static gboolean reorder_run(YonosDnnl *dnnl, const Reorder *r, const void *from, void *to) {
+    dnnl_memory_set_data_handle(r->from, (void *)from);
+    dnnl_memory_set_data_handle(r->to, to);
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, r->from}, {DNNL_ARG_TO, r->to}};
+    return dnnl_primitive_execute(r->primitive, dnnl->stream, 2, args) == dnnl_success &&
+           dnnl_stream_wait(dnnl->stream) == dnnl_success;
+}
+
+static void *aligned(gsize bytes) {
+    void *memory = NULL;
+    return posix_memalign(&memory, ALIGN, MAX(bytes, ALIGN)) == 0 ? memory : NULL;
+}
+
+/* Reorders `plain` (f32, in `from`'s layout) into new memory of layout `to`. */
+static void *pack(YonosDnnl *dnnl, const float *plain, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to) {
+    Reorder r = {0};
+    void *data = aligned(dnnl_memory_desc_get_size(to));
+    if (data && !(reorder_init(dnnl, &r, from, to) && reorder_run(dnnl, &r, plain, data)))
+        g_clear_pointer(&data, free);
+    reorder_clear(&r);
+    return data;
+}
+
+/* The constant in layout `to`, packed at first use; NULL when memory runs out. */
+static void *packed_constant(YonosDnnl *dnnl, const YonosConst *constant, const dnnl_memory_desc_t *from,
+                             const dnnl_memory_desc_t *to) {
+    for (guint i = 0; i < dnnl->packed->len; i++) {
+        Packed *p = g_ptr_array_index(dnnl->packed, i);
+        if (p->constant == constant && dnnl_memory_desc_equal(&p->layout, to))
+            return p->data;
+    }
+    gsize count = yonos_const_count(constant);
+    float *plain = aligned(count * sizeof *plain);
+    if (!plain)
+        return NULL;
+    for (gsize i = 0; i < count; i++)
+        plain[i] = yonos_const_get(constant, i);
+    void *data = pack(dnnl, plain, from, to);
+    free(plain);
+    if (!data)
+        return NULL;
+    Packed *p = g_new0(Packed, 1);
+    *p = (Packed){constant, *to, data};
+    g_ptr_array_add(dnnl->packed, p);
+    dnnl->bytes += dnnl_memory_desc_get_size(to);
+    return data;
+}
+
+/* ---- a convolution ---------------------------------------------------------------------------- */
+
+static gsize align_up(gsize bytes) { return yonos_size_align(bytes, ALIGN); }
+
+static dnnl_primitive_attr_t make_attributes(const YonosDnnlShape *s) {
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_post_ops_t ops = NULL;
+    if (dnnl_primitive_attr_create(&attr) != dnnl_success || dnnl_post_ops_create(&ops) != dnnl_success)
+        return attr;
+    dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
+    if (s->residual)
+        dnnl_post_ops_append_sum(ops, 1.0f);
+    if (s->relu)
+        dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
+    dnnl_primitive_attr_set_post_ops(attr, ops);
+    dnnl_post_ops_destroy(ops);
+    return attr;
+}
+
+/* im2col + GEMM and the plain reference are no fast implementations. */
+static gboolean is_fast(const char *name, gboolean winograd) {
+    if (winograd)
+        return strstr(name, "wino") != NULL;
+    return !strstr(name, "gemm") && !strstr(name, "ref");
+}
+
+static gboolean make_desc(YonosDnnlConv *conv, const YonosDnnlShape *s, gboolean bias) {
+    const dnnl_dims_t src_dims = {s->n, s->ic, s->ih, s->iw}, dst_dims = {s->n, s->oc, s->oh, s->ow};
+    const dnnl_dims_t weight_dims = {s->oc, s->ic, s->kh, s->kw}, bias_dims = {s->oc};
+    const dnnl_dims_t stride = {s->stride, s->stride}, before = {s->pad_top, s->pad_left},
+                      after = {s->pad_bottom, s->pad_right};
+    dnnl_data_type_t type = s->dtype == YONOS_DTYPE_BF16 ? dnnl_bf16 : dnnl_f32;
+    dnnl_format_tag_t tag = s->winograd ? dnnl_format_tag_any : dnnl_nhwc;
+    dnnl_memory_desc_t src, dst, weight, bias_md;
+    dnnl_memory_desc_init_by_tag(&src, 4, src_dims, type, tag);
+    dnnl_memory_desc_init_by_tag(&dst, 4, dst_dims, type, tag);
+    dnnl_memory_desc_init_by_tag(&weight, 4, weight_dims, type, dnnl_format_tag_any);
+    dnnl_memory_desc_init_by_tag(&bias_md, 1, bias_dims, dnnl_f32, dnnl_x);
+    dnnl_convolution_desc_t desc;
+    dnnl_alg_kind_t algorithm = s->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
+    if (dnnl_convolution_forward_desc_init(&desc, dnnl_forward_inference, algorithm, &src, &weight,
+                                           bias ? &bias_md : NULL, &dst, stride, before, after) != dnnl_success)
+        return FALSE;
+    dnnl_primitive_attr_t attr = make_attributes(s);
+    const char *name = "";
+    gboolean ok =
+        attr && dnnl_primitive_desc_create(&conv->desc, &desc, attr, conv->dnnl->engine, NULL) == dnnl_success &&
+        dnnl_primitive_desc_query(conv->desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
+        is_fast(name, s->winograd);
+    conv->name = g_strdup(name);
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    return ok;
+}
+
+static const dnnl_memory_desc_t *query(const YonosDnnlConv *conv, dnnl_query_t what, int index) {
+    return dnnl_primitive_desc_query_md(conv->desc, what, index);
+}
+
+static gboolean make_reorders(YonosDnnlConv *conv, const YonosDnnlShape *s) {
+    const dnnl_dims_t src_dims = {s->n, s->ic, s->ih, s->iw}, dst_dims = {s->n, s->oc, s->oh, s->ow};
+    const dnnl_memory_desc_t *src = query(conv, dnnl_query_src_md, 0), *dst = query(conv, dnnl_query_dst_md, 0);
+    dnnl_memory_desc_t src_plain, dst_plain;
+    dnnl_memory_desc_init_by_tag(&src_plain, 4, src_dims, dnnl_f32, dnnl_nhwc);
+    dnnl_memory_desc_init_by_tag(&dst_plain, 4, dst_dims, dnnl_f32, dnnl_nhwc);
+    conv->src_bytes = align_up(dnnl_memory_desc_get_size(src));
+    conv->dst_bytes = align_up(dnnl_memory_desc_get_size(dst));
+    return reorder_init(conv->dnnl, &conv->in, &src_plain, src) &&
+           reorder_init(conv->dnnl, &conv->out, dst, &dst_plain) &&
+           (!s->residual || reorder_init(conv->dnnl, &conv->residual, &dst_plain, dst));
+}
+
+static gboolean make_memories(YonosDnnlConv *conv, void *weight, void *bias) {
+    dnnl_engine_t engine = conv->dnnl->engine;
+    conv->scratch_bytes = dnnl_memory_desc_get_size(query(conv, dnnl_query_scratchpad_md, 0));
+    return dnnl_memory_create(&conv->src, query(conv, dnnl_query_src_md, 0), engine, DNNL_MEMORY_NONE) ==
+               dnnl_success &&
+           dnnl_memory_create(&conv->dst, query(conv, dnnl_query_dst_md, 0), engine, DNNL_MEMORY_NONE) ==
+               dnnl_success &&
+           dnnl_memory_create(&conv->scratchpad, query(conv, dnnl_query_scratchpad_md, 0), engine,
+                              DNNL_MEMORY_NONE) == dnnl_success &&
+           dnnl_memory_create(&conv->weight, query(conv, dnnl_query_weights_md, 0), engine, weight) == dnnl_success &&
+           (!bias ||
+            dnnl_memory_create(&conv->bias, query(conv, dnnl_query_weights_md, 1), engine, bias) == dnnl_success);
+}
+
+YonosDnnlConv *yonos_dnnl_conv_new(YonosDnnl *dnnl, const YonosDnnlShape *s, const YonosConst *weight,
+                                   const YonosConst *bias, GError **error) {
+    YonosDnnlConv *conv = g_new0(YonosDnnlConv, 1);
+    conv->dnnl = dnnl;
+    if (!make_desc(conv, s, bias != NULL) || (s->winograd && !make_reorders(conv, s)) ||
+        dnnl_primitive_create(&conv->primitive, conv->desc) != dnnl_success) {
+        yonos_dnnl_conv_free(conv);
+        return NULL;
+    }
+    const dnnl_dims_t weight_dims = {s->oc, s->ic, s->kh, s->kw};
+    dnnl_memory_desc_t plain;
+    dnnl_memory_desc_init_by_tag(&plain, 4, weight_dims, dnnl_f32, dnnl_oihw);
+    void *weight_data = packed_constant(dnnl, weight, &plain, query(conv, dnnl_query_weights_md, 0)), *bias_data = NULL;
+    if (bias) {
+        const dnnl_memory_desc_t *vector = query(conv, dnnl_query_weights_md, 1);
+        bias_data = packed_constant(dnnl, bias, vector, vector);
+    }
+    if (weight_data && (!bias || bias_data) && make_memories(conv, weight_data, bias_data))
+        return conv;
+    yonos_fail(error, YONOS_ERROR_MEMORY, "out of memory for the packed copy of %s", weight->name);
+    yonos_dnnl_conv_free(conv);
+    return NULL;
+}
+
+void yonos_dnnl_conv_free(YonosDnnlConv *conv) {
+    if (!conv)
+        return;
+    dnnl_memory_t memories[] = {conv->src, conv->dst, conv->weight, conv->bias, conv->scratchpad};
+    for (guint i = 0; i < G_N_ELEMENTS(memories); i++)
+        if (memories[i])
+            dnnl_memory_destroy(memories[i]);
+    reorder_clear(&conv->in);
+    reorder_clear(&conv->residual);
+    reorder_clear(&conv->out);
+    if (conv->primitive)
+        dnnl_primitive_destroy(conv->primitive);
+    if (conv->desc)
+        dnnl_primitive_desc_destroy(conv->desc);
+    g_free(conv->name);
+    g_free(conv);
+}
+
+gsize yonos_dnnl_conv_workspace(const YonosDnnlConv *conv) {
+    return conv->src_bytes + conv->dst_bytes + align_up(conv->scratch_bytes);
+}
+
+const char *yonos_dnnl_conv_name(const YonosDnnlConv *conv) { return conv->name; }
+
+static gboolean execute(const YonosDnnlConv *conv, const void *src, void *dst, void *scratchpad) {
+    dnnl_memory_set_data_handle(conv->src, (void *)src);
+    dnnl_memory_set_data_handle(conv->dst, dst);
+    dnnl_memory_set_data_handle(conv->scratchpad, scratchpad);
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, conv->src},
+                                    {DNNL_ARG_DST, conv->dst},
+                                    {DNNL_ARG_WEIGHTS, conv->weight},
+                                    {DNNL_ARG_SCRATCHPAD, conv->scratchpad},
+                                    {DNNL_ARG_BIAS, conv->bias}};
+    return dnnl_primitive_execute(conv->primitive, conv->dnnl->stream, conv->bias ? 5 : 4, args) == dnnl_success &&
+           dnnl_stream_wait(conv->dnnl->stream) == dnnl_success;
+}
+
+gboolean yonos_dnnl_conv_run(YonosDnnlConv *conv, const void *src, void *dst, void *workspace, GError **error) {
+    char *blocked_src = workspace, *blocked_dst = blocked_src + conv->src_bytes,
+         *scratchpad = blocked_dst + conv->dst_bytes;
+    gboolean ok;
+    if (conv->in.primitive)
+        ok = reorder_run(conv->dnnl, &conv->in, src, blocked_src) &&
+             (!conv->residual.primitive || reorder_run(conv->dnnl, &conv->residual, dst, blocked_dst)) &&
+             execute(conv, blocked_src, blocked_dst, scratchpad) &&
+             reorder_run(conv->dnnl, &conv->out, blocked_dst, dst);
+    else
+        ok = execute(conv, src, dst, scratchpad);
+    return ok || yonos_fail(error, YONOS_ERROR_DEVICE, "backend cpu: oneDNN's %s failed", conv->name);
+}
