@@ -142,7 +142,8 @@ static gboolean read_prompt(YonosModel *model, GError **error) {
     g_autofree char *path = part_path(model, NULL, "prompt_embeds.safetensors");
     model->prompt_file = yonos_safetensors_open(path, error);
     if (!model->prompt_file) {
-        g_prefix_error(error, "the U-Net has cross-attention and needs the fixed prompt's embedding: ");
+        if (error && g_error_matches(*error, YONOS_ERROR, YONOS_ERROR_FILE))
+            g_prefix_error(error, "the U-Net has cross-attention and needs the fixed prompt's embedding: ");
         return FALSE;
     }
     const YonosConst *prompt = yonos_safetensors_find(model->prompt_file, "prompt_embeds");

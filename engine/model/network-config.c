@@ -82,6 +82,16 @@ static void read_attention(YonosConfig *json, YonosUnetConfig *c) {
     c->linear_projection = yonos_config_bool(json, "use_linear_projection", FALSE);
 }
 
+/* Blocks with attention cut their width into equal heads; the middle block is as wide as the last level. */
+static void check_heads(YonosConfig *json, const YonosUnetConfig *c) {
+    for (int i = 0; i < c->levels; i++) {
+        gboolean mid = i + 1 == c->levels && c->has_mid && c->mid_attention;
+        if ((c->down_attention[i] || c->up_attention[c->levels - 1 - i] || mid) && c->width[i] % c->heads[i] != 0)
+            yonos_config_fail(json, "\"attention_head_dim\", the number of heads, is %d, which does not divide the %d of "
+                                    "\"block_out_channels\"", c->heads[i], c->width[i]);
+    }
+}
+
 static void check_widths(YonosConfig *json, const int *width, int levels, int groups) {
     for (int i = 0; i < levels; i++)
         if (width[i] % groups != 0)
@@ -117,6 +127,7 @@ static void read_unet(YonosConfig *json, YonosUnetConfig *c) {
     read_attention(json, c);
     refuse_variants(json);
     check_widths(json, c->width, c->levels, c->groups);
+    check_heads(json, c);
     if (c->conv_in_kernel % 2 == 0 || c->conv_out_kernel % 2 == 0)
         yonos_config_fail(json, "\"conv_in_kernel\" and \"conv_out_kernel\" must be odd");
 }

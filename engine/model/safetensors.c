@@ -10,7 +10,9 @@
  */
 #include "model/model.h"
 
+#include <errno.h>
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 
 #include "model/json-scan.h"
@@ -249,8 +251,12 @@ YonosSafetensors *yonos_safetensors_parse(GBytes *bytes, const char *name, GErro
 
 YonosSafetensors *yonos_safetensors_open(const char *path, GError **error) {
     g_autoptr(GError) cause = NULL;
-    /* Opening a pipe would block. */
-    if (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+    GStatBuf status;
+    if (g_stat(path, &status) != 0) {
+        yonos_fail(error, YONOS_ERROR_FILE, "%s: cannot be read: %s", path, g_strerror(errno));
+        return NULL;
+    }
+    if (!S_ISREG(status.st_mode)) { /* opening a pipe would block */
         yonos_fail(error, YONOS_ERROR_FILE, "%s: is no file", path);
         return NULL;
     }

@@ -101,6 +101,7 @@ static void check_class(YonosConfig *config) {
     yonos_config_refuse(config, "use_flow_sigmas", "flow matching is");
 }
 
+/* Into *b, but for the list of trained betas: that is returned, to g_free(). */
 static double *read_betas(YonosConfig *config, Betas *b) {
     guint count = 0;
     double *trained = yonos_config_floats(config, "trained_betas", &count);
@@ -114,7 +115,6 @@ static double *read_betas(YonosConfig *config, Betas *b) {
     for (guint i = 0; trained && i < count; i++)
         if (!(trained[i] >= 0.0 && trained[i] <= 1.0))
             yonos_config_fail(config, "\"trained_betas\" has %g at %u; betas lie in 0 to 1", trained[i], i);
-    b->trained = trained;
     return trained;
 }
 
@@ -132,6 +132,7 @@ gboolean yonos_schedule_solve(YonosConfig *config, int timestep, float *a, float
     int prediction = yonos_config_choice(config, "prediction_type", predictions, EPSILON);
     gboolean rescale = yonos_config_bool(config, "rescale_betas_zero_snr", FALSE);
     g_autofree double *trained = read_betas(config, &betas);
+    betas.trained = trained;
     int t = timestep < 0 ? betas.steps - 1 : timestep;
     if (t >= betas.steps)
         yonos_config_fail(config, "timestep %d is not among the %d of \"num_train_timesteps\"", t, betas.steps);
