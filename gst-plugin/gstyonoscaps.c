@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Scaling of integers, ranges and lists in caps; see gstyonoscaps.h.
+ */
+#include "gstyonoscaps.h"
+
+static gboolean scale_int(gint value, gint scale, gboolean up, gint *out) {
+    if (up ? value > GST_YONOS_MAX_SIDE / scale : value % scale != 0)
+        return FALSE;
+    *out = up ? value * scale : value / scale;
+    return *out > 0;
+}
+
+static gboolean scale_range(const GValue *value, gint scale, gboolean up, GValue *out) {
+    gint min = MAX(gst_value_get_int_range_min(value), 1), max = gst_value_get_int_range_max(value);
+    gint step = MAX(gst_value_get_int_range_step(value), 1);
+    if (up) {
+        min = min > GST_YONOS_MAX_SIDE / scale ? GST_YONOS_MAX_SIDE + 1 : min * scale;
+        max = MIN(max, GST_YONOS_MAX_SIDE / scale) * scale;
+        step *= scale;
+    } else {
+        min = min / scale + (min % scale != 0);
+        max /= scale;
+        step = step % scale == 0 ? step / scale : 1;
+    }
+    min = (min + step - 1) / step * step;
+    max = max / step * step;
+    if (min > max)
+        return FALSE;
+    if (min == max) {
+        g_value_init(out, G_TYPE_INT);
+        g_value_set_int(out, min);
+    } else {
+        g_value_init(out, GST_TYPE_INT_RANGE);
+        gst_value_set_int_range_step(out, min, max, step);
+    }
+    return TRUE;
+}
+
+static gboolean scale_value(const GValue *value, gint scale, gboolean up, GValue *out);
+
+static gboolean scale_list(const GValue *value, gint scale, gboolean up, GValue *out) {
+    g_value_init(out, GST_TYPE_LIST);
+    for (guint i = 0; i < gst_value_list_get_size(value); i++) {
+        GValue item = G_VALUE_INIT;
+        if (scale_value(gst_value_list_get_value(value, i), scale, up, &item))
+            gst_value_list_append_and_take_value(out, &item);
+    }
+    if (gst_value_list_get_size(out) > 0)
+        return TRUE;
+    g_value_unset(out);
+    return FALSE;
+}
+
+static gboolean scale_value(const GValue *value, gint scale, gboolean up, GValue *out) {
+    if (G_VALUE_HOLDS_INT(value)) {
+        gint scaled;
+        if (!scale_int(g_value_get_int(value), scale, up, &scaled))
+            return FALSE;
+        g_value_init(out, G_TYPE_INT);
+        g_value_set_int(out, scaled);
+        return TRUE;
+    }
+    if (GST_VALUE_HOLDS_INT_RANGE(value))
+        return scale_range(value, scale, up, out);
+    if (GST_VALUE_HOLDS_LIST(value))
+        return scale_list(value, scale, up, out);
+    return FALSE;
+}
+
+static gboolean scale_field(GstStructure *structure, const gchar *field, gint scale, gboolean up) {
+    const GValue *value = gst_structure_get_value(structure, field);
+    GValue scaled = G_VALUE_INIT;
+    if (!value) {
+        g_value_init(&scaled, GST_TYPE_INT_RANGE);
+        gst_value_set_int_range(&scaled, 1, up ? GST_YONOS_MAX_SIDE : GST_YONOS_MAX_SIDE / scale);
+    } else if (!scale_value(value, scale, up, &scaled)) {
+        return FALSE;
+    }
+    gst_structure_take_value(structure, field, &scaled);
+    return TRUE;
+}
+
+GstCaps *gst_yonos_caps_scale(const GstCaps *caps, gint scale, gboolean up) {
+    GstCaps *out = gst_caps_new_empty();
+    for (guint i = 0; i < gst_caps_get_size(caps); i++) {
+        GstStructure *structure = gst_structure_copy(gst_caps_get_structure(caps, i));
+        GstCapsFeatures *features = gst_caps_features_copy(gst_caps_get_features(caps, i));
+        if (scale_field(structure, "width", scale, up) && scale_field(structure, "height", scale, up)) {
+            gst_caps_append_structure_full(out, structure, features);
+        } else {
+            gst_structure_free(structure);
+            gst_caps_features_free(features);
+        }
+    }
+    return out;
+}
