@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Installs what is missing, builds, and runs all tests: the normal build, then the library's tests under ASan and
+# UBSan, then the fuzz targets for a short while. The last line counts: "N passed, N failed, N skipped".
+#
+#   sh tests/run.sh
+set -eu
+cd "$(dirname "$0")/.."
+sh tools/install-deps.sh test
+
+logs=
+
+# run BUILD-FOLDER SUITE-ARGUMENTS...: runs tests; failures are counted at the end, not here
+run() {
+  folder=$1
+  shift
+  meson test -C "$folder" --print-errorlogs --no-rebuild "$@" || true
+  logs="$logs $folder/meson-logs/testlog.json"
+}
+
+# setup BUILD-FOLDER OPTIONS...: configures once, then builds
+setup() {
+  folder=$1
+  shift
+  [ -f "$folder/build.ninja" ] || meson setup "$folder" --werror "$@"
+  meson compile -C "$folder"
+}
+
+setup build-test
+run build-test
+
+setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dgst=disabled
+run build-asan --suite unit --suite fuzz --timeout-multiplier 4
+
+if command -v clang >/dev/null; then
+  CC=clang CXX=clang++ setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dgst=disabled
+  run build-fuzz --suite fuzz --timeout-multiplier 4
+fi
+
+# shellcheck disable=SC2086
+exec python3 tests/count-results.py $logs
