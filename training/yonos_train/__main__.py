@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""python -m yonos_train STAGE --config FILE [key=value ...]"""
+import argparse
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a machine that also does other things
+
+import torch  # noqa: E402
+
+from . import evaluate, export, stages  # noqa: E402
+from .config import read_config  # noqa: E402
+
+STAGES = {
+    "autoencoder": stages.autoencoder,
+    "direct": stages.direct,
+    "decoder": stages.decoder,
+    "export": export.export,
+    "make-lr": evaluate.make_lr,
+    "evaluate": evaluate.evaluate,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="yonos_train", description=__doc__)
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("--config", required=True, help="a TOML file of training/configs")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. decoder.minutes=5 data=/path")
+    arguments = parser.parse_intermixed_args()
+    config = read_config(arguments.config, arguments.overrides)
+    torch.manual_seed(config["seed"])
+    torch.set_num_threads(config["threads"])
+    STAGES[arguments.stage](config)
+
+
+if __name__ == "__main__":
+    main()
