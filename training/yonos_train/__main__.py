@@ -17,6 +17,7 @@ STAGES = {
     "export": export.export,
     "make-lr": evaluate.make_lr,
     "evaluate": evaluate.evaluate,
+    "sheet": evaluate.sheet,
 }
 
 

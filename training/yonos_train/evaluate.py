@@ -84,3 +84,24 @@ def evaluate(config):
         cells = " | ".join(f"{means[key][0]:.2f} / {means[key][1]:.3f}" for key in rows)
         gain = 100 * (means["ours"][1] / means["bicubic"][1] - 1)
         print(f"| {folder.name} | {len(rows['ours'])} | {cells} | {gain:+.0f} % |", flush=True)
+
+
+def sheet(config):
+    """Writes sheet.file: the box (x, y, w, h) of sheet.name in bicubic, ours and the original, enlarged sheet.zoom times.
+
+    Run after `evaluate`; sheet.set is one of evaluate.sets.
+    """
+    options, scale = config["sheet"], config["scale"]
+    folder = _set_folder(config, options["set"])
+    hr = dict(_originals(options["set"], scale))[options["name"]]
+    lr = Image.open(folder / "lr" / f"{options['name']}.png")
+    panels = [lr.resize(hr.size, Image.BICUBIC), Image.open(folder / "ours" / f"{options['name']}.png"), hr]
+    x, y, w, h = options["box"]
+    zoom, gap = options["zoom"], 8
+    out = Image.new("RGB", (len(panels) * (w * zoom + gap) - gap, h * zoom), "white")
+    for i, panel in enumerate(panels):
+        crop = panel.convert("RGB").crop((x, y, x + w, y + h)).resize((w * zoom, h * zoom), Image.NEAREST)
+        out.paste(crop, (i * (w * zoom + gap), 0))
+    pathlib.Path(options["file"]).parent.mkdir(parents=True, exist_ok=True)
+    out.save(options["file"])
+    print(options["file"])
