@@ -29,7 +29,16 @@ static float dot(const float *x, const float *y, gsize count) {
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
-static float silu(float x) { return x / (1.0f + expf(-x)); }
+static float activate(float x, YonosActivation activation) {
+    switch (activation) {
+    case YONOS_ACTIVATION_RELU:
+        return MAX(x, 0.0f);
+    case YONOS_ACTIVATION_GELU:
+        return 0.5f * x * (1.0f + erff(x * 0.70710678f));
+    default:
+        return x / (1.0f + expf(-x));
+    }
+}
 
 /* out (rows) = W x + b; b may be NULL. */
 static float *affine(const YonosConst *w, const YonosConst *b, const float *x) {
@@ -64,12 +73,12 @@ const YonosConst *yonos_fold_time(YonosWeights *weights, const char *name, const
     g_autofree float *wave = sinusoids(time, (int)time->weight1->dim[1]);
     g_autofree float *first = affine(time->weight1, time->bias1, wave);
     for (gint64 i = 0; i < hidden; i++)
-        first[i] = silu(first[i]);
+        first[i] = activate(first[i], time->activation);
     float *out = affine(time->weight2, time->bias2, first);
     for (gint64 i = 0; i < dim; i++) {
         if (time->classes)
             out[i] += yonos_const_get(time->classes, (gsize)(time->label * dim + i));
-        out[i] = silu(out[i]);
+        out[i] = activate(out[i], time->activation);
     }
     return yonos_weights_derive(weights, name, 1, &dim, out);
 }

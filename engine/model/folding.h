@@ -11,11 +11,12 @@
 #include "model/weights.h"
 
 /*
- * act(time embedding) (time_dim): sinusoids of the timestep -> linear_1 -> SiLU -> linear_2, plus the row `label`
- * of class_embedding where given, then SiLU: what every resnet's time_emb_proj sees.
+ * act(time embedding) (time_dim): sinusoids of the timestep -> linear_1 -> act -> linear_2, plus the row `label`
+ * of class_embedding where given, then act: what every resnet's time_emb_proj sees.
  */
 typedef struct {
     int timestep, label;
+    YonosActivation activation;
     gboolean flip_sin_to_cos;
     double freq_shift;
     const YonosConst *weight1, *bias1, *weight2, *bias2, *classes;

@@ -157,6 +157,7 @@ static const YonosConst *time_embedding(Unet *u, int timestep, int label) {
     YonosTimeEmbedding time = {
         .timestep = timestep,
         .label = label,
+        .activation = c->activation,
         .flip_sin_to_cos = c->flip_sin_to_cos,
         .freq_shift = c->freq_shift,
         .weight1 = net_matrix(net, "time_embedding.linear_1", c->time_dim, c->width[0]),
