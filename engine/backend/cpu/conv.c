@@ -5,14 +5,22 @@
  */
 #include "backend/cpu/conv.h"
 
-#include <omp.h>
+#include "backend/cpu/upconv.h"
 
-/* Below this many channels the reorders around Winograd cost more than it saves (docs/speed.md). */
-enum { WINOGRAD_CHANNELS = 64 };
-
+/*
+ * Winograd does fewer multiplications, in f32, and pays for it with reorders around the call and with weights four
+ * times as large. Against direct f32 it wins from 64 channels on; against direct bf16, whose multiplications are twice
+ * as fast, on large images of many channels alone (docs/speed.md). The limits on the weight keep a U-Net of 860 M
+ * parameters in memory.
+ */
 static gboolean wants_winograd(const YonosDnnlShape *s) {
-    return s->dtype == YONOS_DTYPE_F32 && s->kh == 3 && s->kw == 3 && s->stride == 1 && s->ic % 16 == 0 &&
-           s->oc % 16 == 0 && MIN(s->ic, s->oc) >= WINOGRAD_CHANNELS;
+    enum { F32_CHANNELS = 64, F32_PIXELS = 16 * 16, BF16_CHANNELS = 128, BF16_PIXELS = 64 * 64 };
+    static const gint64 f32_weights = 1280 * 1280, bf16_weights = 640 * 640;
+    gboolean bf16 = s->dtype == YONOS_DTYPE_BF16;
+    return s->kh == 3 && s->kw == 3 && s->stride == 1 && s->ic % 16 == 0 && s->oc % 16 == 0 &&
+           MIN(s->ic, s->oc) >= (bf16 ? BF16_CHANNELS : F32_CHANNELS) &&
+           (gint64)s->oh * s->ow >= (bf16 ? BF16_PIXELS : F32_PIXELS) &&
+           (gint64)s->ic * s->oc <= (bf16 ? bf16_weights : f32_weights);
 }
 
 static gsize bytes_of(const YonosTensor *t) { return yonos_shape_count(t->shape) * yonos_dtype_size(t->dtype); }
@@ -83,6 +91,10 @@ gboolean cpu_conv_run(const YonosKernel *kernel, const YonosRun *run, const void
 
 static gboolean prepare(YonosKernel *kernel, GError **error) {
     const YonosNode *node = kernel->node;
+    if (cpu_upconv_fits(node)) {
+        kernel->op = &cpu_upconv;
+        return cpu_upconv.prepare(kernel, error);
+    }
     YonosShape in = node->in[0]->shape, out = node->out->shape;
     const YonosConst *w = node->constant[0];
     gboolean up = node->attr.conv2d.up_h > 0;

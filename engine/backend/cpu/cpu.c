@@ -19,6 +19,35 @@ gboolean cpu_fall_back(YonosKernel *kernel, GError **error) {
     return !kernel->op->prepare || kernel->op->prepare(kernel, error);
 }
 
+typedef struct {
+    const YonosConst *source;
+    int variant;
+    YonosConst constant;
+} Derived;
+
+static void derived_free(gpointer data) {
+    Derived *derived = data;
+    g_free((void *)derived->constant.data);
+    g_free(derived);
+}
+
+const YonosConst *cpu_derived(const YonosKernel *kernel, const YonosConst *source, int variant, const gint64 dim[4],
+                              float *(*make)(const YonosConst *source, int variant)) {
+    GPtrArray *all = cpu_of(kernel)->derived;
+    for (guint i = 0; i < all->len; i++) {
+        Derived *d = g_ptr_array_index(all, i);
+        if (d->source == source && d->variant == variant)
+            return &d->constant;
+    }
+    Derived *d = g_new0(Derived, 1);
+    d->source = source;
+    d->variant = variant;
+    d->constant = (YonosConst){.name = source->name, .dtype = YONOS_DTYPE_F32, .rank = 4, .data = make(source, variant)};
+    memcpy(d->constant.dim, dim, 4 * sizeof *dim);
+    g_ptr_array_add(all, d);
+    return &d->constant;
+}
+
 static gboolean has_bf16(void) {
 #if defined(__x86_64__)
     return __builtin_cpu_supports("avx512bf16") != 0;
@@ -51,6 +80,7 @@ static gsize weight_bytes(YonosBackend *backend) { return yonos_dnnl_weight_byte
 static void destroy(YonosBackend *backend) {
     YonosCpu *cpu = (YonosCpu *)backend;
     yonos_dnnl_free(cpu->dnnl);
+    g_ptr_array_unref(cpu->derived);
     g_free((char *)cpu->base.device);
     g_free(cpu);
 }
@@ -85,6 +115,7 @@ YonosBackend *yonos_backend_cpu_new(YonosPrecision precision, int threads, GErro
     YonosCpu *cpu = g_new0(YonosCpu, 1);
     YonosBackend *backend = &cpu->base;
     cpu->dnnl = dnnl;
+    cpu->derived = g_ptr_array_new_with_free_func(derived_free);
     backend->name = "cpu";
     backend->threads = threads > 0 ? threads : (int)g_get_num_processors();
     backend->device = g_strdup_printf("CPU, %d thread%s", backend->threads, backend->threads == 1 ? "" : "s");

@@ -14,6 +14,7 @@ typedef struct {
     YonosBackend base;
     YonosDnnl *dnnl;
     YonosOp fallback[YONOS_OP_COUNT]; /* ref's table */
+    GPtrArray *derived;               /* constants made from the model's, one for each (source, variant) */
 } YonosCpu;
 
 static inline YonosCpu *cpu_of(const YonosKernel *kernel) { return (YonosCpu *)kernel->backend; }
@@ -23,6 +24,13 @@ void cpu_use_threads(const YonosKernel *kernel);
 
 /* Hands a kernel to the reference implementation. */
 gboolean cpu_fall_back(YonosKernel *kernel, GError **error);
+
+/*
+ * A constant (f32, dim[4]) computed from `source` by `make` (which returns g_malloc'ed values), once per backend;
+ * `variant` tells several of one source apart. Owned by the backend.
+ */
+const YonosConst *cpu_derived(const YonosKernel *kernel, const YonosConst *source, int variant, const gint64 dim[4],
+                              float *(*make)(const YonosConst *source, int variant));
 
 extern const YonosOp cpu_conv2d, cpu_linear, cpu_group_norm, cpu_layer_norm, cpu_attention, cpu_geglu, cpu_affine,
     cpu_concat, cpu_resize, cpu_window, cpu_fill, cpu_blend, cpu_noise, cpu_pack, cpu_unpack, cpu_adain, cpu_blur;

@@ -1,58 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The inner loops of loops.h in plain C. The build compiles this file once per instruction set with
- * LOOPS_NAME and LOOPS_SYMBOL set; no libm call stands in a loop, so that all of them vectorise.
+ * The inner loops of loops.h in plain C. The build compiles the loops' files once per instruction set with
+ * LOOPS_ISA set; no libm call stands in a loop, so that all of them vectorise.
  */
-#include "backend/cpu/loops.h"
-
-#include <math.h>
-
-/* ---- functions of one number ---------------------------------------------------------------- */
-
-static inline float bits_to_float(uint32_t bits) {
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-static inline uint32_t float_to_bits(float f) {
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    return bits;
-}
-
-/* e^x, relative error below 2e-7: x = k log 2 + r, Taylor to r^7. Flushes below e^-87, saturates above e^88. */
-static inline float exp_of(float x) {
-    x = x < -87.0f ? -87.0f : x;
-    x = x > 88.0f ? 88.0f : x;
-    float k = x * 1.44269504f + 12582912.0f; /* rounds to an integer in the low bits */
-    uint32_t integer = float_to_bits(k);
-    k -= 12582912.0f;
-    float r = x - k * 0.693145752f;
-    r -= k * 1.42860677e-6f; /* log 2 in two parts */
-    float p = 1.0f + r * (1.0f + r * (1.0f / 2 + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720 +
-              r * (1.0f / 5040)))))));
-    return p * bits_to_float((integer + 127u) << 23);
-}
-
-/* erf by the rational Chebyshev fit of Numerical Recipes (erfcc), absolute error below 2e-7. */
-static inline float erf_of(float x) {
-    float z = fabsf(x), t = 1.0f / (1.0f + 0.5f * z);
-    float p = -1.26551223f + t * (1.00002368f + t * (0.37409196f + t * (0.09678418f + t * (-0.18628806f +
-              t * (0.27886807f + t * (-1.13520398f + t * (1.48851587f + t * (-0.82215223f + t * 0.17087277f))))))));
-    float e = 1.0f - t * exp_of(p - z * z);
-    return x < 0.0f ? -e : e;
-}
-
-static inline float gelu_of(float x) { return 0.5f * x * (1.0f + erf_of(x * 0.70710678f)); }
-
-/* Odd by construction; small arguments keep their relative precision through 1 - 2 / (e^2x + 1). */
-static inline float tanh_of(float x) {
-    float z = fabsf(x), e = exp_of(2.0f * z), t = 1.0f - 2.0f / (e + 1.0f);
-    float small = z - z * z * z * (1.0f / 3) + z * z * z * z * z * (2.0f / 15);
-    t = z < 0.1f ? small : t;
-    return x < 0.0f ? -t : t;
-}
+#include "backend/cpu/loops_isa.h"
 
 /* ---- storage ------------------------------------------------------------------------------------ */
 
@@ -70,18 +21,14 @@ static void load(const void *restrict from, YonosDType dtype, float *restrict to
 
 static void store(const float *restrict from, YonosDType dtype, void *restrict to, gsize count) {
     uint16_t *half = to;
-    if (dtype == YONOS_DTYPE_F32) {
+    if (dtype == YONOS_DTYPE_F32)
         memcpy(to, from, count * sizeof *from);
-    } else if (dtype == YONOS_DTYPE_BF16) {
-        for (gsize i = 0; i < count; i++) {
-            uint32_t bits = float_to_bits(from[i]);
-            uint32_t nan = bits >> 16 | 0x40u, rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-            half[i] = (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
-        }
-    } else {
+    else if (dtype == YONOS_DTYPE_BF16)
+        for (gsize i = 0; i < count; i++)
+            half[i] = float_to_bf16(from[i]);
+    else
         for (gsize i = 0; i < count; i++)
             half[i] = yonos_f32_to_f16(from[i]);
-    }
 }
 
 /* ---- element by element ---------------------------------------------------------------------------- */
@@ -90,19 +37,19 @@ static void activate(float *x, gsize count, YonosActivation activation) {
     switch (activation) {
     case YONOS_ACTIVATION_RELU:
         for (gsize i = 0; i < count; i++)
-            x[i] = x[i] > 0.0f ? x[i] : 0.0f;
+            x[i] = activation_of(x[i], YONOS_ACTIVATION_RELU);
         break;
     case YONOS_ACTIVATION_SILU:
         for (gsize i = 0; i < count; i++)
-            x[i] = x[i] / (1.0f + exp_of(-x[i]));
+            x[i] = activation_of(x[i], YONOS_ACTIVATION_SILU);
         break;
     case YONOS_ACTIVATION_GELU:
         for (gsize i = 0; i < count; i++)
-            x[i] = gelu_of(x[i]);
+            x[i] = activation_of(x[i], YONOS_ACTIVATION_GELU);
         break;
     case YONOS_ACTIVATION_TANH_CLAMP:
         for (gsize i = 0; i < count; i++)
-            x[i] = 3.0f * tanh_of(x[i] * (1.0f / 3));
+            x[i] = activation_of(x[i], YONOS_ACTIVATION_TANH_CLAMP);
         break;
     case YONOS_ACTIVATION_NONE:
         break;
@@ -121,23 +68,6 @@ static void affine(const float *x, float a, const float *y, float b, float c, fl
 static void geglu(const float *restrict value, const float *restrict gate, float *restrict out, gsize count) {
     for (gsize i = 0; i < count; i++)
         out[i] = value[i] * gelu_of(gate[i]);
-}
-
-static void moments(const float *restrict x, const float *restrict shift, gsize pixels, int channels,
-                    float *restrict sum, float *restrict square) {
-    for (gsize p = 0; p < pixels; p++, x += channels)
-        for (int c = 0; c < channels; c++) {
-            float d = x[c] - shift[c];
-            sum[c] += d;
-            square[c] += d * d;
-        }
-}
-
-static void normalise(float *restrict x, const float *restrict mean, const float *restrict scale,
-                      const float *restrict offset, gsize pixels, int channels) {
-    for (gsize p = 0; p < pixels; p++, x += channels)
-        for (int c = 0; c < channels; c++)
-            x[c] = (x[c] - mean[c]) * scale[c] + offset[c];
 }
 
 static void accumulate(float *restrict out, const float *restrict x, float weight, gsize count) {
@@ -293,6 +223,23 @@ static void unpack_bytes(const float *in, int pixel_bytes, int r, int g, int b, 
         unpack_fixed(in, 4, r, g, b, width, row);
 }
 
-extern const CpuLoops LOOPS_SYMBOL;
-const CpuLoops LOOPS_SYMBOL = {LOOPS_NAME, load,       store,        activate, affine,     geglu,       moments,
-                               normalise,  accumulate, resample_row, attend,   pack_bytes, unpack_bytes};
+#define LOOPS_STRING2(isa) #isa
+#define LOOPS_STRING(isa) LOOPS_STRING2(isa)
+
+extern const CpuLoops loops_name(cpu_loops);
+const CpuLoops loops_name(cpu_loops) = {
+    .name = LOOPS_STRING(LOOPS_ISA),
+    .load = load,
+    .store = store,
+    .activate = activate,
+    .affine = affine,
+    .geglu = geglu,
+    .moments = loops_name(moments),
+    .normalise = loops_name(normalise),
+    .layer_norm = loops_name(layer_norm),
+    .accumulate = accumulate,
+    .resample_row = resample_row,
+    .attend = attend,
+    .pack_bytes = pack_bytes,
+    .unpack_bytes = unpack_bytes,
+};

@@ -12,8 +12,14 @@
 
 enum {
     CPU_CHUNK = 4096,        /* floats that a caller keeps on its stack */
+    CPU_LANES = 1024,        /* most lanes that moments() takes */
     CPU_QUERIES = 16,        /* attention works on this many queries at a time, one for each lane */
 };
+
+/* (x - mean) factor + offset, per lane. */
+typedef struct {
+    float *mean, *factor, *offset;
+} CpuScale;
 
 typedef struct {
     const char *name;
@@ -28,10 +34,19 @@ typedef struct {
     /* out = value * gelu(gate). */
     void (*geglu)(const float *value, const float *gate, float *out, gsize count);
 
-    /* Per channel: sum += x - shift, square += (x - shift)^2 over `pixels` of `channels`. */
-    void (*moments)(const float *x, const float *shift, gsize pixels, int channels, float *sum, float *square);
-    /* x = (x - mean) * scale + offset per channel, in place. */
-    void (*normalise)(float *x, const float *mean, const float *scale, const float *offset, gsize pixels, int channels);
+    /*
+     * The norms work on rows of lanes in f32 or bf16 storage, `stride` elements from row to row. moments(): per lane,
+     * pivot = the first row's value, total = sum of x - pivot, squares = sum of (x - pivot)^2, whatever the values'
+     * mean and outliers, to f32 precision of the variance. 1 <= rows, lanes <= CPU_LANES.
+     */
+    void (*moments)(const void *x, YonosDType dtype, gsize stride, gsize rows, int lanes, float *pivot, double *total,
+                    double *squares);
+    /* out = act((x - mean) factor + offset); any number of lanes. */
+    void (*normalise)(const void *x, gsize x_stride, void *out, gsize out_stride, YonosDType dtype, gsize rows,
+                      int lanes, const CpuScale *scale, YonosActivation activation);
+    /* LAYER_NORM of `pixels` neighbouring pixels of c channels. */
+    void (*layer_norm)(const void *x, void *out, YonosDType dtype, gsize pixels, int c, float eps, const float *gamma,
+                       const float *beta);
 
     /* out[i] += weight * x[i]. */
     void (*accumulate)(float *out, const float *x, float weight, gsize count);

@@ -3,8 +3,8 @@
  * oneDNN 2.x convolutions; see onednn.h.
  *
  * Activations stay NHWC; weights take whatever layout the primitive wants (`any`) and are reordered once.
- * Winograd exists for the blocked layout only, so its source and destination are reordered around the
- * call. The scratchpad is the caller's (user mode): primitives are made in one thread and run in another.
+ * Winograd exists for f32 and the blocked layout only, so its source and destination are reordered, and
+ * converted, around the call. The scratchpad is the caller's (user mode): primitives are made in one thread and run in another.
  */
 #include "backend/cpu/onednn.h"
 
@@ -171,12 +171,16 @@ static gboolean is_fast(const char *name, gboolean winograd) {
     return !strstr(name, "gemm") && !strstr(name, "ref");
 }
 
+static dnnl_data_type_t storage_type(const YonosDnnlShape *s) {
+    return s->dtype == YONOS_DTYPE_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
 static gboolean make_desc(YonosDnnlConv *conv, const YonosDnnlShape *s, gboolean bias) {
     const dnnl_dims_t src_dims = {s->n, s->ic, s->ih, s->iw}, dst_dims = {s->n, s->oc, s->oh, s->ow};
     const dnnl_dims_t weight_dims = {s->oc, s->ic, s->kh, s->kw}, bias_dims = {s->oc};
     const dnnl_dims_t stride = {s->stride, s->stride}, before = {s->pad_top, s->pad_left},
                       after = {s->pad_bottom, s->pad_right};
-    dnnl_data_type_t type = s->dtype == YONOS_DTYPE_BF16 ? dnnl_bf16 : dnnl_f32;
+    dnnl_data_type_t type = s->winograd ? dnnl_f32 : storage_type(s);
     dnnl_format_tag_t tag = s->winograd ? dnnl_format_tag_any : dnnl_nhwc;
     dnnl_memory_desc_t src, dst, weight, bias_md;
     dnnl_memory_desc_init_by_tag(&src, 4, src_dims, type, tag);
@@ -208,8 +212,8 @@ static gboolean make_reorders(YonosDnnlConv *conv, const YonosDnnlShape *s) {
     const dnnl_dims_t src_dims = {s->n, s->ic, s->ih, s->iw}, dst_dims = {s->n, s->oc, s->oh, s->ow};
     const dnnl_memory_desc_t *src = query(conv, dnnl_query_src_md, 0), *dst = query(conv, dnnl_query_dst_md, 0);
     dnnl_memory_desc_t src_plain, dst_plain;
-    dnnl_memory_desc_init_by_tag(&src_plain, 4, src_dims, dnnl_f32, dnnl_nhwc);
-    dnnl_memory_desc_init_by_tag(&dst_plain, 4, dst_dims, dnnl_f32, dnnl_nhwc);
+    dnnl_memory_desc_init_by_tag(&src_plain, 4, src_dims, storage_type(s), dnnl_nhwc);
+    dnnl_memory_desc_init_by_tag(&dst_plain, 4, dst_dims, storage_type(s), dnnl_nhwc);
     conv->src_bytes = align_up(dnnl_memory_desc_get_size(src));
     conv->dst_bytes = align_up(dnnl_memory_desc_get_size(dst));
     return reorder_init(conv->dnnl, &conv->in, &src_plain, src) &&
