@@ -3,29 +3,36 @@
  * ATTENTION in tiles of CPU_QUERIES queries by TOKENS keys with an online softmax; the matrix of all scores
  * never exists. Keys and values are brought to f32 (heads, tokens, head_dim) once per image, in the workspace.
  */
+#include "backend/cpu/attention.h"
+
 #include <math.h>
 
-#include "backend/cpu/cpu.h"
 #include "backend/cpu/loops.h"
 
 enum { TOKENS = 128, MAX_DIM = 512 };
 
-static int key_tokens(const YonosNode *node) {
+int cpu_attention_tokens(const YonosNode *node) {
     return node->in[1] ? node->in[1]->shape.h * node->in[1]->shape.w : (int)node->constant[0]->dim[0];
 }
 
 static gboolean prepare(YonosKernel *kernel, GError **error) {
     const YonosNode *node = kernel->node;
+#if defined(__x86_64__)
+    if (cpu_attention_bf16_fits(node)) {
+        kernel->op = &cpu_attention_bf16;
+        return cpu_attention_bf16.prepare(kernel, error);
+    }
+#endif
     if (node->attr.attention.head_dim > MAX_DIM)
         return cpu_fall_back(kernel, error);
-    kernel->workspace = 2 * sizeof(float) * (gsize)key_tokens(node) * node->out->shape.c;
+    kernel->workspace = 2 * sizeof(float) * (gsize)cpu_attention_tokens(node) * node->out->shape.c;
     kernel->implementation = cpu_loops()->name;
     return TRUE;
 }
 
 /* K (which = 0) or V of image n, token by token, to (heads, tokens, dim). */
 static void load_token(const YonosNode *node, const YonosRun *run, int which, int n, int token, float *to) {
-    int dim = node->attr.attention.head_dim, tokens = key_tokens(node);
+    int dim = node->attr.attention.head_dim, tokens = cpu_attention_tokens(node);
     const YonosTensor *t = node->in[1 + which];
     const YonosConst *c = node->constant[which];
     int offset = which ? node->attr.attention.v_offset : node->attr.attention.k_offset;
@@ -54,8 +61,8 @@ static void load_queries(const YonosNode *node, const YonosRun *run, gsize pixel
     }
 }
 
-static void store_queries(const YonosNode *node, const YonosRun *run, gsize pixel, int count, int head,
-                          const float *out, const float *sum) {
+void cpu_attention_store(const YonosNode *node, const YonosRun *run, gsize pixel, int count, int head,
+                         const float *out, const float *sum) {
     float row[MAX_DIM];
     const YonosTensor *t = node->out;
     int dim = node->attr.attention.head_dim;
@@ -71,7 +78,7 @@ static void query_block(const YonosNode *node, const YonosRun *run, gsize pixel,
                         const float *v) {
     float q[MAX_DIM * CPU_QUERIES], out[MAX_DIM * CPU_QUERIES], score[TOKENS * CPU_QUERIES];
     float max[CPU_QUERIES], sum[CPU_QUERIES];
-    int dim = node->attr.attention.head_dim, tokens = key_tokens(node);
+    int dim = node->attr.attention.head_dim, tokens = cpu_attention_tokens(node);
     load_queries(node, run, pixel, count, head, q);
     memset(out, 0, sizeof(float) * (gsize)dim * CPU_QUERIES);
     for (int i = 0; i < CPU_QUERIES; i++) {
@@ -83,13 +90,13 @@ static void query_block(const YonosNode *node, const YonosRun *run, gsize pixel,
         cpu_loops()->attend(q, k + at, v + at, dim, MIN(TOKENS, tokens - t), dim, node->attr.attention.scale, max, sum,
                             score, out);
     }
-    store_queries(node, run, pixel, count, head, out, sum);
+    cpu_attention_store(node, run, pixel, count, head, out, sum);
 }
 
 static gboolean run_attention(const YonosKernel *kernel, const YonosRun *run, GError **error) {
     (void)error;
     const YonosNode *node = kernel->node;
-    int pixels = node->out->shape.h * node->out->shape.w, tokens = key_tokens(node), heads = node->attr.attention.heads;
+    int pixels = node->out->shape.h * node->out->shape.w, tokens = cpu_attention_tokens(node), heads = node->attr.attention.heads;
     int blocks = (pixels + CPU_QUERIES - 1) / CPU_QUERIES;
     float *k = run->workspace, *v = k + (gsize)tokens * node->out->shape.c;
     cpu_use_threads(kernel);
