@@ -75,19 +75,6 @@ static void accumulate(float *restrict out, const float *restrict x, float weigh
         out[i] += weight * x[i];
 }
 
-static void resample_row(const float *restrict row, int channels, const int *restrict first,
-                         const float *restrict weight, int width, int out_w, float *restrict out) {
-    for (int x = 0; x < out_w; x++, out += channels, weight += width) {
-        const float *from = row + (gsize)first[x] * channels;
-        for (int c = 0; c < channels; c++) {
-            float sum = 0.0f;
-            for (int k = 0; k < width; k++)
-                sum += weight[k] * from[k * channels + c];
-            out[c] = sum;
-        }
-    }
-}
-
 /* ---- attention ----------------------------------------------------------------------------------------- */
 
 enum { Q = CPU_QUERIES };
@@ -238,8 +225,16 @@ const CpuLoops loops_name(cpu_loops) = {
     .normalise = loops_name(normalise),
     .layer_norm = loops_name(layer_norm),
     .accumulate = accumulate,
-    .resample_row = resample_row,
+    .sum_rows = loops_name(sum_rows),
+    .blur = loops_name(blur),
+    .resample_row = loops_name(resample_row),
     .attend = attend,
     .pack_bytes = pack_bytes,
     .unpack_bytes = unpack_bytes,
+    .load_codes = loops_name(load_codes),
+    .store_codes = loops_name(store_codes),
+    .spread_chroma = loops_name(spread_chroma),
+    .gather_chroma = loops_name(gather_chroma),
+    .yuv_to_rgb = loops_name(yuv_to_rgb),
+    .rgb_to_yuv = loops_name(rgb_to_yuv),
 };

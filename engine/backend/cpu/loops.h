@@ -8,6 +8,7 @@
 #ifndef YONOS_CPU_LOOPS_H
 #define YONOS_CPU_LOOPS_H
 
+#include "backend/format.h"
 #include "graph/graph.h"
 
 enum {
@@ -50,8 +51,13 @@ typedef struct {
 
     /* out[i] += weight * x[i]. */
     void (*accumulate)(float *out, const float *x, float weight, gsize count);
-    /* Horizontal resampling of a row of pixels with 1 or 3 channels: taps of YonosTaps from first_out on. */
-    void (*resample_row)(const float *row, int channels, const int *first, const float *weight, int width, int out_w,
+    /* out = sum of `taps` rows times their weights. */
+    void (*sum_rows)(const float *const *rows, const float *weight, int taps, gsize count, float *out);
+    /* out = (a + 2 b + c) / 4. */
+    void (*blur)(const float *a, const float *b, const float *c, gsize count, float *out);
+    /* Resampling along a row of pixels: output x is the sum of `taps` pixels from first[x] on. With 3 channels one
+     * float behind the row is read, and not used. */
+    void (*resample_row)(const float *row, int channels, const int *first, const float *weight, int taps, int out_w,
                          float *out);
 
     /*
@@ -65,6 +71,19 @@ typedef struct {
     /* 8-bit packed pixels (pixel_bytes apart, components at r, g, b) <-> [-1,1] triples. */
     void (*pack_bytes)(const guint8 *row, int pixel_bytes, int r, int g, int b, int width, float *out);
     void (*unpack_bytes)(const float *in, int pixel_bytes, int r, int g, int b, int width, guint8 *row);
+
+    /* Codes of `depth` bits, `shift` bits up in bytes or little-endian words that are `step` samples apart (1, 2, in
+     * bytes also 4), and back: round(in scale + offset), clipped. */
+    void (*load_codes)(const void *row, int depth, int shift, int step, int width, float *out);
+    void (*store_codes)(const float *in, float scale, float offset, int depth, int shift, int step, int width,
+                        void *row);
+    /* A row of chroma from (width + 1) / 2 samples to `width`, linearly, and back, by siting. */
+    void (*spread_chroma)(const float *half, gboolean cosited, int width, float *out);
+    void (*gather_chroma)(const float *full, gboolean cosited, int width, float *out);
+    /* Codes to [-1,1] triples; triples to luma in [0,1] and chroma in [-1/2,1/2]. */
+    void (*yuv_to_rgb)(const float *luma, const float *cb, const float *cr, const YonosYuv *yuv, int width,
+                       float *out);
+    void (*rgb_to_yuv)(const float *in, const YonosYuv *yuv, int width, float *luma, float *cb, float *cr);
 } CpuLoops;
 
 /* The best set this CPU has; YONOS_CPU_ISA=baseline|avx2|avx512 in the environment asks for a lower one. */

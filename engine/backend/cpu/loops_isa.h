@@ -16,4 +16,17 @@ void loops_name(normalise)(const void *x, gsize x_stride, void *out, gsize out_s
 void loops_name(layer_norm)(const void *x, void *out, YonosDType dtype, gsize pixels, int c, float eps,
                             const float *gamma, const float *beta);
 
+void loops_name(sum_rows)(const float *const *rows, const float *weight, int taps, gsize count, float *out);
+void loops_name(blur)(const float *a, const float *b, const float *c, gsize count, float *out);
+void loops_name(resample_row)(const float *row, int channels, const int *first, const float *weight, int taps,
+                              int out_w, float *out);
+void loops_name(load_codes)(const void *row, int depth, int shift, int step, int width, float *out);
+void loops_name(store_codes)(const float *in, float scale, float offset, int depth, int shift, int step, int width,
+                             void *row);
+void loops_name(spread_chroma)(const float *half, gboolean cosited, int width, float *out);
+void loops_name(gather_chroma)(const float *full, gboolean cosited, int width, float *out);
+void loops_name(yuv_to_rgb)(const float *luma, const float *cb, const float *cr, const YonosYuv *yuv, int width,
+                            float *out);
+void loops_name(rgb_to_yuv)(const float *in, const YonosYuv *yuv, int width, float *luma, float *cb, float *cr);
+
 #endif
