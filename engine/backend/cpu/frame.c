@@ -161,8 +161,6 @@ static void unpack_packed_row(const YonosKernel *kernel, const YonosRun *run, in
     if (alpha)
         cpu_loops()->store_codes((const float *)run->data[alpha->id] + (gsize)y * w, 255.0f, 0.0f, 8, 0,
                                  info->pixel_bytes, w, row + info->alpha);
-    for (int x = 0; info->filler >= 0 && x < w; x++)
-        row[x * info->pixel_bytes + info->filler] = 255;
 }
 
 static gboolean run_unpack(const YonosKernel *kernel, const YonosRun *run, GError **error) {

@@ -186,28 +186,25 @@ static void pack_bytes(const guint8 *row, int pixel_bytes, int r, int g, int b, 
         pack_fixed(row, 4, r, g, b, width, out);
 }
 
-/* Clipped, to the nearest code, ties to even by the float addition's own rounding; NaN gives 0. */
-static inline guint8 to_byte(float v) {
-    v = (0.5f * v + 0.5f) * 255.0f;
-    v = v > 0.0f ? v : 0.0f;
-    v = v < 255.0f ? v : 255.0f;
-    return (guint8)(float_to_bits(v + 8388608.0f) & 0xffu);
-}
+LOOPS_INLINE uint32_t byte_of(float v) { return code_of((0.5f * v + 0.5f) * 255.0f, 255.0f); }
 
-static inline void unpack_fixed(const float *restrict in, int step, int r, int g, int b, int width,
-                                guint8 *restrict row) {
-    for (int x = 0; x < width; x++) {
-        row[x * step + r] = to_byte(in[3 * x]);
-        row[x * step + g] = to_byte(in[3 * x + 1]);
-        row[x * step + b] = to_byte(in[3 * x + 2]);
+/* Whole words for 4-byte pixels: strided bytes would be read, mixed and written back. */
+static void unpack_bytes(const float *restrict in, int pixel_bytes, int r, int g, int b, int width,
+                         guint8 *restrict row) {
+    if (pixel_bytes == 4) {
+        uint32_t spare = 255u << 8 * (6 - r - g - b);
+        for (int x = 0; x < width; x++) {
+            uint32_t word = GUINT32_TO_LE(byte_of(in[3 * x]) << 8 * r | byte_of(in[3 * x + 1]) << 8 * g |
+                                          byte_of(in[3 * x + 2]) << 8 * b | spare);
+            memcpy(row + 4 * (gsize)x, &word, sizeof word);
+        }
+        return;
     }
-}
-
-static void unpack_bytes(const float *in, int pixel_bytes, int r, int g, int b, int width, guint8 *row) {
-    if (pixel_bytes == 3)
-        unpack_fixed(in, 3, r, g, b, width, row);
-    else
-        unpack_fixed(in, 4, r, g, b, width, row);
+    for (int x = 0; x < width; x++) {
+        row[3 * x + r] = (guint8)byte_of(in[3 * x]);
+        row[3 * x + g] = (guint8)byte_of(in[3 * x + 1]);
+        row[3 * x + b] = (guint8)byte_of(in[3 * x + 2]);
+    }
 }
 
 #define LOOPS_STRING2(isa) #isa
@@ -237,4 +234,5 @@ const CpuLoops loops_name(cpu_loops) = {
     .gather_chroma = loops_name(gather_chroma),
     .yuv_to_rgb = loops_name(yuv_to_rgb),
     .rgb_to_yuv = loops_name(rgb_to_yuv),
+    .noise_row = loops_name(noise_row),
 };

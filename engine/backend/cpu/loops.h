@@ -68,7 +68,8 @@ typedef struct {
     void (*attend)(const float *q, const float *k, const float *v, gsize stride, int tokens, int dim, float scale,
                    float *max, float *sum, float *score, float *out);
 
-    /* 8-bit packed pixels (pixel_bytes apart, components at r, g, b) <-> [-1,1] triples. */
+    /* 8-bit packed pixels (pixel_bytes apart, components at r, g, b) <-> [-1,1] triples. A fourth byte
+     * becomes 255. */
     void (*pack_bytes)(const guint8 *row, int pixel_bytes, int r, int g, int b, int width, float *out);
     void (*unpack_bytes)(const float *in, int pixel_bytes, int r, int g, int b, int width, guint8 *row);
 
@@ -84,6 +85,9 @@ typedef struct {
     void (*yuv_to_rgb)(const float *luma, const float *cb, const float *cr, const YonosYuv *yuv, int width,
                        float *out);
     void (*rgb_to_yuv)(const float *in, const YonosYuv *yuv, int width, float *luma, float *cb, float *cr);
+
+    /* NOISE of `width` latents from (x0, y) on, (width, channels): philox.h's bits. */
+    void (*noise_row)(guint64 seed, guint64 frame, int y, int x0, int width, int channels, float *out);
 } CpuLoops;
 
 /* The best set this CPU has; YONOS_CPU_ISA=baseline|avx2|avx512 in the environment asks for a lower one. */

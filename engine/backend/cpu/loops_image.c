@@ -108,13 +108,6 @@ void loops_name(load_codes)(const void *row, int depth, int shift, int step, int
         load_bytes(row, 4, width, out);
 }
 
-/* Clipped, to the nearest integer, ties to even by the float addition's own rounding; NaN gives 0. */
-LOOPS_INLINE uint32_t code_of(float v, float max) {
-    v = v > 0.0f ? v : 0.0f;
-    v = v < max ? v : max;
-    return float_to_bits(v + 8388608.0f) & 0xffffu;
-}
-
 LOOPS_INLINE void store_bytes(const float *restrict in, int step, int width, float scale, float offset,
                               guint8 *restrict row) {
     for (int x = 0; x < width; x++)

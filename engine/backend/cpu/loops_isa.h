@@ -29,4 +29,6 @@ void loops_name(yuv_to_rgb)(const float *luma, const float *cb, const float *cr,
                             float *out);
 void loops_name(rgb_to_yuv)(const float *in, const YonosYuv *yuv, int width, float *luma, float *cb, float *cr);
 
+void loops_name(noise_row)(guint64 seed, guint64 frame, int y, int x0, int width, int channels, float *out);
+
 #endif

@@ -116,4 +116,11 @@ LOOPS_INLINE float activation_of(float x, YonosActivation activation) {
     return x;
 }
 
+/* Clipped, to the nearest integer, ties to even by the float addition's own rounding; NaN gives 0. */
+LOOPS_INLINE uint32_t code_of(float v, float max) {
+    v = v > 0.0f ? v : 0.0f;
+    v = v < max ? v : max;
+    return float_to_bits(v + 8388608.0f) & 0xffffu;
+}
+
 #endif
