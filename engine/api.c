@@ -5,6 +5,7 @@
  * Plans are made per frame size, format and options (a YonosFrameSpec) and the latest few
  * are kept. The frame's memory is checked against its format before any kernel sees it.
  */
+#include "backend/format.h"
 #include "model/model.h"
 #include "plan/plan.h"
 
@@ -32,42 +33,6 @@ const char *yonos_version(void) {
 
 /* ---- formats --------------------------------------------------------------------------- */
 
-/* One plane of a format: bytes per sample group, and whether it is halved (rounded up) like 4:2:0 chroma. */
-typedef struct {
-    int bytes;
-    gboolean halved;
-} PlaneLayout;
-
-typedef struct {
-    const char *name;
-    int planes, sample_bytes; /* of one component: the alignment of planes and strides */
-    gboolean yuv;
-    PlaneLayout plane[3];
-} FormatLayout;
-
-static const FormatLayout layouts[YONOS_FORMAT_COUNT] = {
-    [YONOS_FORMAT_RGB] = {"RGB", 1, 1, FALSE, {{3, FALSE}}},
-    [YONOS_FORMAT_BGR] = {"BGR", 1, 1, FALSE, {{3, FALSE}}},
-    [YONOS_FORMAT_RGBA] = {"RGBA", 1, 1, FALSE, {{4, FALSE}}},
-    [YONOS_FORMAT_BGRA] = {"BGRA", 1, 1, FALSE, {{4, FALSE}}},
-    [YONOS_FORMAT_ARGB] = {"ARGB", 1, 1, FALSE, {{4, FALSE}}},
-    [YONOS_FORMAT_ABGR] = {"ABGR", 1, 1, FALSE, {{4, FALSE}}},
-    [YONOS_FORMAT_RGBX] = {"RGBx", 1, 1, FALSE, {{4, FALSE}}},
-    [YONOS_FORMAT_BGRX] = {"BGRx", 1, 1, FALSE, {{4, FALSE}}},
-    [YONOS_FORMAT_XRGB] = {"xRGB", 1, 1, FALSE, {{4, FALSE}}},
-    [YONOS_FORMAT_XBGR] = {"xBGR", 1, 1, FALSE, {{4, FALSE}}},
-    [YONOS_FORMAT_I420] = {"I420", 3, 1, TRUE, {{1, FALSE}, {1, TRUE}, {1, TRUE}}},
-    [YONOS_FORMAT_NV12] = {"NV12", 2, 1, TRUE, {{1, FALSE}, {2, TRUE}}},
-    [YONOS_FORMAT_I420_10LE] = {"I420_10LE", 3, 2, TRUE, {{2, FALSE}, {2, TRUE}, {2, TRUE}}},
-    [YONOS_FORMAT_P010_10LE] = {"P010_10LE", 2, 2, TRUE, {{2, FALSE}, {4, TRUE}}},
-    [YONOS_FORMAT_RGB_F32] = {"RGB_F32", 1, 4, FALSE, {{12, FALSE}}},
-};
-
-static const FormatLayout *layout_of(YonosFormat format) {
-    gboolean known = format > YONOS_FORMAT_UNKNOWN && format < YONOS_FORMAT_COUNT;
-    return known ? &layouts[format] : NULL;
-}
-
 /* Written so that NaN fails. */
 static gboolean colour_is_legal(const YonosColour *colour) {
     return colour->kr > 0 && colour->kb > 0 && colour->kr + colour->kb < 1;
@@ -75,17 +40,18 @@ static gboolean colour_is_legal(const YonosColour *colour) {
 
 static gboolean check_kind(const YonosUpscaler *upscaler, int width, int height, YonosFormat format,
                            const YonosColour *colour, GError **error) {
-    const FormatLayout *layout = layout_of(format);
+    const YonosFormatInfo *info = yonos_format_get_info(format);
     int scale = yonos_model_get_scale(upscaler->model);
-    if (!layout)
+    if (!info)
         return yonos_fail(error, YONOS_ERROR_ARGUMENT, "frame: format %d is not one of YonosFormat", (int)format);
     if (width < 1 || height < 1 || width > MAX_OUTPUT_SIDE / scale || height > MAX_OUTPUT_SIDE / scale)
         return yonos_fail(error, YONOS_ERROR_ARGUMENT,
                           "frame: %d x %d is not possible; with scale %d each side must be 1 to %d pixels", width,
                           height, scale, MAX_OUTPUT_SIDE / scale);
-    if (layout->yuv && !colour)
-        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "frame: %s needs a YonosColour", layout->name);
-    if (layout->yuv && !colour_is_legal(colour))
+    gboolean yuv = info->layout == YONOS_LAYOUT_YUV420;
+    if (yuv && !colour)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "frame: %s needs a YonosColour", info->name);
+    if (yuv && !colour_is_legal(colour))
         return yonos_fail(error, YONOS_ERROR_ARGUMENT,
                           "frame: kr %g and kb %g are no luma coefficients; BT.709 has 0.2126 and 0.0722", colour->kr,
                           colour->kb);
@@ -93,21 +59,21 @@ static gboolean check_kind(const YonosUpscaler *upscaler, int width, int height,
 }
 
 static gboolean check_memory(const YonosFrame *frame, const char *which, GError **error) {
-    const FormatLayout *layout = layout_of(frame->format);
-    for (int i = 0; i < layout->planes; i++) {
-        gssize columns = layout->plane[i].halved ? (frame->width + 1) / 2 : frame->width;
-        gssize row = columns * layout->plane[i].bytes, stride = frame->stride[i];
+    const YonosFormatInfo *info = yonos_format_get_info(frame->format);
+    int sample = info->depth / 8 + (info->depth % 8 != 0); /* bytes of one component: what planes are aligned to */
+    for (int i = 0; i < info->planes; i++) {
+        gssize row = (gssize)yonos_format_row_bytes(info, i, frame->width), stride = frame->stride[i];
         if (!frame->plane[i])
-            return yonos_fail(error, YONOS_ERROR_ARGUMENT, "%s frame: plane %d of %s is NULL", which, i, layout->name);
+            return yonos_fail(error, YONOS_ERROR_ARGUMENT, "%s frame: plane %d of %s is NULL", which, i, info->name);
         if (stride < row && stride > -row)
             return yonos_fail(error, YONOS_ERROR_ARGUMENT,
                               "%s frame: the stride of plane %d is %" G_GSSIZE_FORMAT
                               " bytes, but a row of %d pixels of %s takes %" G_GSSIZE_FORMAT,
-                              which, i, stride, frame->width, layout->name, row);
-        if ((gsize)frame->plane[i] % (gsize)layout->sample_bytes != 0 || stride % layout->sample_bytes != 0)
+                              which, i, stride, frame->width, info->name, row);
+        if ((gsize)frame->plane[i] % (gsize)sample != 0 || stride % sample != 0)
             return yonos_fail(error, YONOS_ERROR_ARGUMENT,
                               "%s frame: plane %d of %s and its stride must be multiples of %d bytes", which, i,
-                              layout->name, layout->sample_bytes);
+                              info->name, sample);
     }
     return TRUE;
 }
@@ -209,7 +175,7 @@ static YonosPlan *plan_for(YonosUpscaler *upscaler, int width, int height, Yonos
         .tile_overlap = upscaler->options.tile_overlap,
         .dtype = upscaler->backend->dtype,
     };
-    if (layouts[format].yuv)
+    if (yonos_format_get_info(format)->layout == YONOS_LAYOUT_YUV420)
         spec.colour = *colour;
     return get_plan(upscaler, &spec, error);
 }
@@ -229,7 +195,7 @@ gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, Y
         return FALSE;
     if (out->format != in->format)
         return yonos_fail(error, YONOS_ERROR_ARGUMENT, "output frame: the format must be the input's, %s",
-                          layouts[in->format].name);
+                          yonos_format_get_info(in->format)->name);
     if (out->width != in->width * scale || out->height != in->height * scale)
         return yonos_fail(error, YONOS_ERROR_ARGUMENT,
                           "output frame: %d x %d instead of %d x the input's size, %d x %d", out->width, out->height,

@@ -43,10 +43,10 @@ static GstBuffer *frame_new(const char *caps_string, int seed) {
             for (int x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH(&frame, c); x++) {
                 guint v = (guint)(40 + x * 3 + y * 2 + (int)c * 20 + seed * 7) % 200;
                 guint8 *at = row + x * GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, c);
-                if (deep)
-                    GST_WRITE_UINT16_LE(at, (4 * v + (guint)(x & 3)) << shift);
-                else
-                    *at = (guint8)v;
+                guint code = deep ? (4 * v + (guint)(x & 3)) << shift : v;
+                at[0] = (guint8)code;
+                if (deep) /* bytes: the buffer may begin at an odd address */
+                    at[1] = (guint8)(code >> 8);
             }
         }
     gst_video_frame_unmap(&frame);

@@ -88,7 +88,9 @@ LOOPS_INLINE void load_bytes(const guint8 *restrict row, int step, int width, fl
         out[x] = row[(gsize)x * step];
 }
 
-LOOPS_INLINE void load_words(const uint16_t *restrict row, int step, int shift, uint16_t mask, int width,
+typedef uint16_t Word __attribute__((aligned(1))); /* rows may begin anywhere */
+
+LOOPS_INLINE void load_words(const Word *restrict row, int step, int shift, uint16_t mask, int width,
                              float *restrict out) {
     for (int x = 0; x < width; x++)
         out[x] = (float)(GUINT16_FROM_LE(row[(gsize)x * step]) >> shift & mask);
@@ -115,7 +117,7 @@ LOOPS_INLINE void store_bytes(const float *restrict in, int step, int width, flo
 }
 
 LOOPS_INLINE void store_words(const float *restrict in, int step, int shift, int width, float scale, float offset,
-                              float max, uint16_t *restrict row) {
+                              float max, Word *restrict row) {
     for (int x = 0; x < width; x++)
         row[(gsize)x * step] = GUINT16_TO_LE((uint16_t)(code_of(in[x] * scale + offset, max) << shift));
 }
