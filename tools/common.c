@@ -3,8 +3,10 @@
  * Shared by the tools; see common.h.
  */
 #include "common.h"
+#include "yonos.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef struct {
     const char *word;
@@ -61,6 +63,12 @@ gboolean tool_parse_noise_mode(const char *word, YonosNoiseMode *noise_mode, GEr
     return TRUE;
 }
 
+static gboolean print_version(const char *name G_GNUC_UNUSED, const char *value G_GNUC_UNUSED,
+                              gpointer data G_GNUC_UNUSED, GError **error G_GNUC_UNUSED) {
+    printf("%s %s\n", g_get_prgname(), yonos_version());
+    exit(0);
+}
+
 void tool_options_init(ToolOptions *o, GOptionContext *context) {
     *o = (ToolOptions){.tile_overlap = -1};
     const GOptionEntry entries[] = {
@@ -78,6 +86,7 @@ void tool_options_init(ToolOptions *o, GOptionContext *context) {
          "output pixels, 64 to 8192; 0: chosen from the frame size and the model (default)", "N"},
         {"tile-overlap", 0, 0, G_OPTION_ARG_INT, &o->tile_overlap, "output pixels; -1: chosen from the model (default)",
          "N"},
+        {"version", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, (gpointer)print_version, "print the version", NULL},
         G_OPTION_ENTRY_NULL};
     g_option_context_add_main_entries(context, entries, NULL);
 }
