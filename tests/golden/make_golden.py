@@ -3,6 +3,10 @@
 """Makes the golden models: small diffusers pipelines with random weights and what diffusers computes with them.
 
     python tests/golden/make_golden.py [FOLDER]      (needs torch and diffusers; FOLDER: tests/golden/models)
+    python tests/golden/make_golden.py --full FOLDER
+
+With --full the networks have the real shapes of Stable Diffusion 1.5 and 2.1 and of TAESD: gigabytes, to be checked by
+hand with `golden FOLDER/sd15 cpu f32` (docs/numerics.md has the result).
 
 Each folder is a model that the engine loads, plus golden.safetensors: `image` (1,h,w,3) in [0,1], `noise`, and under
 "expect.NAME" the result of every block NAME, the latents and the picture, all (1,h,w,c) f32. Resampling is Pillow's own.
@@ -73,6 +77,23 @@ MODELS = {
             cross_attention_dim=PROMPT_DIM)),
 }
 
+SD = dict(
+    size=(128, 128), colour_fix="none", tokens=77, vae=AutoencoderKL, vae_config=dict(
+        block_out_channels=(128, 256, 512, 512), layers_per_block=2, latent_channels=4, scaling_factor=0.18215,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4))
+FULL = {
+    "sd15": dict(SD, conditioning="concat_latent", prediction="v_prediction", prompt_dim=768,
+                 unet_config=dict(in_channels=8, cross_attention_dim=768)),
+    "sd21": dict(SD, conditioning="start_latent", prediction="epsilon", timestep=200, prompt_dim=1024,
+                 unet_config=dict(attention_head_dim=(5, 10, 20, 20), use_linear_projection=True,
+                                  cross_attention_dim=1024)),
+    "taesd": dict(
+        size=(128, 128), conditioning="concat_latent", prediction="sample", colour_fix="none", vae=AutoencoderTiny,
+        vae_config={}, unet_config=dict(
+            in_channels=8, out_channels=4, block_out_channels=(64, 128), layers_per_block=1, mid_block_type=None,
+            down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2, cross_attention_dim=PROMPT_DIM)),
+}
+
 
 def resize(x, h, w):
     """(h, w, c) floats by Pillow's bicubic, channel by channel."""
@@ -131,7 +152,8 @@ def make(name, model, folder):
     scheduler = DDIMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
                               prediction_type=model["prediction"])
     w, h = model["size"]
-    factor = 2 ** (len(model["vae_config"].get("block_out_channels", model["vae_config"].get("encoder_block_out_channels"))) - 1)
+    config = vae.config
+    factor = 2 ** (len(config.get("block_out_channels") or config.encoder_block_out_channels) - 1)
     out_h, out_w = h * SCALE, w * SCALE
     pad_h, pad_w = -out_h % factor, -out_w % factor
 
@@ -140,8 +162,9 @@ def make(name, model, folder):
     upsampled = resize(lr, out_h, out_w)
     padded = np.pad(upsampled, ((0, pad_h), (0, pad_w), (0, 0)), mode="edge")
     latent_shape = ((out_h + pad_h) // factor, (out_w + pad_w) // factor)
-    noise = rng.standard_normal((1, *latent_shape, model["vae_config"]["latent_channels"])).astype(np.float32)
-    prompt = torch.from_numpy(rng.standard_normal((1, TOKENS, PROMPT_DIM)).astype(np.float32))
+    noise = rng.standard_normal((1, *latent_shape, config.latent_channels)).astype(np.float32)
+    prompt = torch.from_numpy(rng.standard_normal((1, model.get("tokens", TOKENS), model.get("prompt_dim", PROMPT_DIM)))
+                              .astype(np.float32))
 
     expect = {}
     record(vae, "vae.", expect)
@@ -182,8 +205,10 @@ def make(name, model, folder):
 
 
 def main():
-    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "models")
-    for name, model in MODELS.items():
+    full = sys.argv[1:2] == ["--full"]
+    folders = sys.argv[1 + full:] or [pathlib.Path(__file__).parent / "models"]
+    root = pathlib.Path(folders[0])
+    for name, model in (FULL if full else MODELS).items():
         make(name, model, root / name)
 
 
