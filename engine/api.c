@@ -24,6 +24,8 @@ struct _YonosUpscaler {
     YonosBackend *backend;
     YonosOptions options;
     KeptPlan kept[KEPT_PLANS]; /* latest first; plan is NULL in free places */
+    gboolean reuse;
+    guint64 tiles_run, tiles_reused;
     int cancelled;             /* atomic */
 };
 
@@ -207,8 +209,15 @@ gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, Y
     YonosPlan *plan = plan_for(upscaler, in->width, in->height, in->format, &in->colour, error);
     if (!plan)
         return FALSE;
+    if (!yonos_plan_set_reuse(plan, upscaler->reuse, error))
+        return FALSE;
     guint64 noise_frame = upscaler->options.noise_mode == YONOS_NOISE_STATIC ? 0 : frame_number;
-    return yonos_plan_run(plan, in, out, upscaler->options.seed, noise_frame, &upscaler->cancelled, error);
+    gboolean ok = yonos_plan_run(plan, in, out, upscaler->options.seed, noise_frame, &upscaler->cancelled, error);
+    YonosPlanInfo info;
+    yonos_plan_get_info(plan, &info);
+    upscaler->tiles_run += info.tiles_run;
+    upscaler->tiles_reused += info.tiles_reused;
+    return ok;
 }
 
 /* ---- control and figures ----------------------------------------------------------------- */
@@ -240,6 +249,11 @@ void yonos_upscaler_set_colour_fix(YonosUpscaler *upscaler, YonosColourFix colou
     upscaler->options.colour_fix = colour_fix;
 }
 
+void yonos_upscaler_set_reuse(YonosUpscaler *upscaler, gboolean reuse) {
+    g_return_if_fail(upscaler != NULL);
+    upscaler->reuse = reuse;
+}
+
 static YonosPrecision precision_of(YonosDType dtype) {
     switch (dtype) {
     case YONOS_DTYPE_BF16:
@@ -260,6 +274,8 @@ void yonos_upscaler_get_info(const YonosUpscaler *upscaler, YonosUpscalerInfo *i
         .precision = precision_of(backend->dtype),
         .threads = backend->threads,
         .weight_bytes = backend->weight_bytes ? backend->weight_bytes(backend) : 0,
+        .tiles_run = upscaler->tiles_run,
+        .tiles_reused = upscaler->tiles_reused,
     };
     const YonosPlan *plan = upscaler->kept[0].plan;
     if (!plan)

@@ -156,6 +156,7 @@ typedef struct {
     int tiles_x, tiles_y, tile_width, tile_height; /* output pixels; 0 before the first frame */
     guint64 arena_bytes, peak_live_bytes, workspace_bytes, weight_bytes;
     double flops;             /* 2 x multiply-adds of the convolutions and matrix products of one frame */
+    guint64 tiles_run, tiles_reused; /* of all frames so far; reused by yonos_upscaler_set_reuse() */
 } YonosUpscalerInfo;
 
 /*
@@ -194,6 +195,14 @@ YONOS_API void yonos_upscaler_resume(YonosUpscaler *upscaler);
 YONOS_API void yonos_upscaler_set_seed(YonosUpscaler *upscaler, guint64 seed);
 YONOS_API void yonos_upscaler_set_noise_mode(YonosUpscaler *upscaler, YonosNoiseMode mode);
 YONOS_API void yonos_upscaler_set_colour_fix(YonosUpscaler *upscaler, YonosColourFix colour_fix);
+
+/*
+ * With reuse, a tile whose input pixels (halo and padding included) and noise are those of the frame before takes
+ * its result instead of running the networks: exactly the same pixels, several times faster where little moves.
+ * Needs static noise to do anything, and memory for input and result of every tile; off at first. Same thread rule
+ * as process, whose errors then also tell (MEMORY) when there is too little.
+ */
+YONOS_API void yonos_upscaler_set_reuse(YonosUpscaler *upscaler, gboolean reuse);
 
 YONOS_API void yonos_upscaler_get_info(const YonosUpscaler *upscaler, YonosUpscalerInfo *info);
 

@@ -201,6 +201,8 @@ typedef struct {
     GPtrArray *tensors; /* YonosTensor */
     GPtrArray *nodes;   /* YonosNode, in the order of execution */
     YonosTileGrid *grid; /* never NULL once finished; 1 x 1 when untiled */
+    const YonosTensor *tile_in, *tile_out; /* all that the TILE nodes between them read and leave behind, for the reuse
+                                              of tiles; NULL: not to be reused */
     YonosSection section; /* of the nodes added from now on */
     double flops;       /* 2 x multiply-adds per frame, tiles counted */
     GError *error;      /* first failure; later additions do nothing and return a dummy */

@@ -87,7 +87,9 @@ static const YonosTensor *assemble(const Builder *b, const YonosTensor *upsample
     if (is_tiled(b))
         accumulator = yonos_fill(b->g, (YonosShape){1, b->out_h, b->out_w, 3}, 0.0f, name);
     b->g->section = YONOS_SECTION_TILE;
-    const YonosTensor *decoded = upscale_tile(b, cut_tile(b, upsampled));
+    const YonosTensor *tile = cut_tile(b, upsampled), *decoded = upscale_tile(b, tile);
+    b->g->tile_in = tile;
+    b->g->tile_out = decoded;
     if (accumulator)
         return yonos_blend(b->g, yonos_convert(b->g, decoded, YONOS_DTYPE_F32), accumulator);
     if (decoded->shape.h == b->out_h && decoded->shape.w == b->out_w)

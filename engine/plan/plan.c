@@ -12,6 +12,8 @@
  */
 #include "plan/plan.h"
 
+#include "plan/reuse.h"
+
 enum { SECTIONS = YONOS_SECTION_TAIL + 1 };
 
 struct _YonosPlan {
@@ -26,6 +28,8 @@ struct _YonosPlan {
     void **data; /* per tensor id */
     YonosRun run;
     YonosPlanInfo info;
+    YonosReuse *reuse;               /* NULL: every tile runs */
+    guint reuse_from, reuse_to;      /* positions of the nodes that a reused tile leaves out */
     YonosPlanHook hook;
     gpointer hook_data;
 };
@@ -185,6 +189,7 @@ void yonos_plan_free(YonosPlan *plan) {
         return;
     for (guint i = 0; i < plan->n_prepared; i++)
         yonos_kernel_release(&plan->kernels[i]);
+    yonos_reuse_free(plan->reuse);
     if (plan->arena)
         plan->backend->release(plan->backend, plan->arena);
     if (plan->workspace)
@@ -198,8 +203,8 @@ void yonos_plan_free(YonosPlan *plan) {
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-static gboolean run_section(YonosPlan *plan, YonosSection section, const int *cancel, GError **error) {
-    for (guint position = plan->section_start[section]; position < plan->section_start[section + 1]; position++) {
+static gboolean run_nodes(YonosPlan *plan, guint from, guint to, const int *cancel, GError **error) {
+    for (guint position = from; position < to; position++) {
         if (cancel && g_atomic_int_get(cancel))
             return yonos_fail(error, YONOS_ERROR_CANCELLED, "cancelled");
         guint index = plan->order[position];
@@ -212,11 +217,40 @@ static gboolean run_section(YonosPlan *plan, YonosSection section, const int *ca
     return TRUE;
 }
 
+static gboolean run_section(YonosPlan *plan, YonosSection section, const int *cancel, GError **error) {
+    return run_nodes(plan, plan->section_start[section], plan->section_start[section + 1], cancel, error);
+}
+
+/* The current tile: its input, then the networks or what they made of the same input before, then the rest. */
+static gboolean run_tile(YonosPlan *plan, const int *cancel, GError **error) {
+    guint start = plan->section_start[YONOS_SECTION_TILE], end = plan->section_start[YONOS_SECTION_TAIL];
+    gboolean same = FALSE;
+    if (!plan->reuse) {
+        plan->info.tiles_run++;
+        return run_nodes(plan, start, end, cancel, error);
+    }
+    const YonosGraph *graph = plan->graph;
+    guint index = (guint)(plan->run.row * graph->grid->columns + plan->run.column);
+    void *in = plan->data[graph->tile_in->id], *out = plan->data[graph->tile_out->id];
+    if (!run_nodes(plan, start, plan->reuse_from, cancel, error) ||
+        !yonos_reuse_compare(plan->reuse, index, in, &same, error))
+        return FALSE;
+    if (same ? !yonos_reuse_load(plan->reuse, index, out, error)
+             : !run_nodes(plan, plan->reuse_from, plan->reuse_to, cancel, error) ||
+                   !yonos_reuse_store(plan->reuse, index, out, error))
+        return FALSE;
+    plan->info.tiles_reused += same ? 1 : 0;
+    plan->info.tiles_run += same ? 0 : 1;
+    return run_nodes(plan, plan->reuse_to, end, cancel, error);
+}
+
 static gboolean run_tiles(YonosPlan *plan, const int *cancel, GError **error) {
     const YonosTileGrid *grid = plan->graph->grid;
+    if (plan->reuse)
+        yonos_reuse_begin(plan->reuse, plan->run.seed, plan->run.frame);
     for (plan->run.row = 0; plan->run.row < grid->rows; plan->run.row++)
         for (plan->run.column = 0; plan->run.column < grid->columns; plan->run.column++)
-            if (!run_section(plan, YONOS_SECTION_TILE, cancel, error))
+            if (!run_tile(plan, cancel, error))
                 return FALSE;
     plan->run.row = plan->run.column = 0;
     return TRUE;
@@ -224,6 +258,7 @@ static gboolean run_tiles(YonosPlan *plan, const int *cancel, GError **error) {
 
 gboolean yonos_plan_run(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, guint64 seed, guint64 frame,
                         const int *cancel, GError **error) {
+    plan->info.tiles_run = plan->info.tiles_reused = 0;
     plan->run.in = in;
     plan->run.out = out;
     plan->run.seed = seed;
@@ -239,6 +274,26 @@ gboolean yonos_plan_run(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, 
     if (failure)
         g_propagate_error(error, failure);
     return ok && finished;
+}
+
+/* The position behind the node that writes `tensor`, but not before the tile loop. */
+static guint position_behind(const YonosPlan *plan, const YonosTensor *tensor) {
+    guint behind = plan->section_start[YONOS_SECTION_TILE];
+    for (guint position = behind; position < plan->section_start[YONOS_SECTION_TAIL]; position++)
+        if (node_at(plan, position)->out == tensor)
+            behind = position + 1;
+    return behind;
+}
+
+gboolean yonos_plan_set_reuse(YonosPlan *plan, gboolean reuse, GError **error) {
+    if (!reuse)
+        g_clear_pointer(&plan->reuse, yonos_reuse_free);
+    if (!reuse || plan->reuse || !plan->graph->tile_in || !plan->graph->tile_out)
+        return TRUE;
+    plan->reuse_from = position_behind(plan, plan->graph->tile_in);
+    plan->reuse_to = position_behind(plan, plan->graph->tile_out);
+    plan->reuse = yonos_reuse_new(plan->backend, plan->graph, error);
+    return plan->reuse != NULL;
 }
 
 /* ---- tensors from and to the host ----------------------------------------------------------- */

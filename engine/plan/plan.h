@@ -20,6 +20,7 @@ typedef struct {
     gsize peak_live_bytes; /* lower bound: the most bytes alive at one node */
     gsize workspace_bytes;
     double flops;
+    guint tiles_run, tiles_reused; /* of the latest yonos_plan_run() */
 } YonosPlanInfo;
 
 /* Called after each node, in the thread of yonos_plan_run(); for yonos-bench --per-op and yonos-run --dump.
@@ -37,6 +38,10 @@ void yonos_plan_free(YonosPlan *plan);
  * atomic int that is read before every node. Errors: CANCELLED, DEVICE. */
 gboolean yonos_plan_run(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, guint64 seed, guint64 frame,
                         const int *cancel, GError **error);
+
+/* With reuse, tiles whose input and noise are those of the run before take its output instead of running the networks:
+ * the same pixels, sooner (plan/reuse.h). Without it, the kept outputs are freed. Errors: MEMORY. */
+gboolean yonos_plan_set_reuse(YonosPlan *plan, gboolean reuse, GError **error);
 
 /* Contents as floats, yonos_shape_count() of them, whatever the storage type. */
 gboolean yonos_plan_write_tensor(YonosPlan *plan, const YonosTensor *tensor, const float *values, GError **error);
