@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Scaling of integers, ranges and lists in caps; see gstyonoscaps.h.
+ * Scaling of integers, ranges and lists in caps, and the caps of the other pad; see gstyonoscaps.h.
  */
 #include "gstyonoscaps.h"
 
@@ -81,16 +81,51 @@ static gboolean scale_field(GstStructure *structure, const gchar *field, gint sc
     return TRUE;
 }
 
-GstCaps *gst_yonos_caps_scale(const GstCaps *caps, gint scale, gboolean up) {
+/* ---- the ways from pad to pad ------------------------------------------------------------------ */
+
+static void free_format(GstStructure *structure) {
+    gst_structure_remove_fields(structure, "format", "colorimetry", "chroma-site", NULL);
+}
+
+/* Any size, if the exact one exists at all: frames whose exact size is absurd are refused. */
+static void free_size(GstStructure *structure, gint scale, gboolean up) {
+    gint max = up ? GST_YONOS_MAX_SIDE : GST_YONOS_MAX_SIDE / scale;
+    gst_structure_set(structure, "width", GST_TYPE_INT_RANGE, 1, max, "height", GST_TYPE_INT_RANGE, 1, max, NULL);
+    if (gst_structure_has_field(structure, "pixel-aspect-ratio"))
+        gst_structure_set(structure, "pixel-aspect-ratio", GST_TYPE_FRACTION_RANGE, 1, G_MAXINT, G_MAXINT, 1, NULL);
+}
+
+/* Towards the source, a size that no multiple gives is still one that a resample reaches. */
+static gboolean is_possible(const GstStructure *structure, gint scale, gboolean up) {
+    g_autoptr(GstStructure) scaled = gst_structure_copy(structure);
+    return !up || (scale_field(scaled, "width", scale, up) && scale_field(scaled, "height", scale, up));
+}
+
+static void append(GstCaps *caps, GstStructure *structure, const GstCapsFeatures *features) {
+    GstCapsFeatures *copy = gst_caps_features_copy(features);
+    if (gst_caps_is_subset_structure_full(caps, structure, copy)) {
+        gst_structure_free(structure);
+        gst_caps_features_free(copy);
+    } else {
+        gst_caps_append_structure_full(caps, structure, copy);
+    }
+}
+
+GstCaps *gst_yonos_caps_transform(const GstCaps *caps, gint scale, gboolean up) {
     GstCaps *out = gst_caps_new_empty();
-    for (guint i = 0; i < gst_caps_get_size(caps); i++) {
-        GstStructure *structure = gst_structure_copy(gst_caps_get_structure(caps, i));
-        GstCapsFeatures *features = gst_caps_features_copy(gst_caps_get_features(caps, i));
-        if (scale_field(structure, "width", scale, up) && scale_field(structure, "height", scale, up)) {
-            gst_caps_append_structure_full(out, structure, features);
-        } else {
-            gst_structure_free(structure);
-            gst_caps_features_free(features);
+    for (guint pass = 0; pass < 4; pass++) {
+        gboolean any_format = pass % 2 == 1, any_size = pass >= 2;
+        for (guint i = 0; i < gst_caps_get_size(caps); i++) {
+            const GstStructure *given = gst_caps_get_structure(caps, i);
+            g_autoptr(GstStructure) s = gst_structure_copy(given);
+            if (any_size ? !is_possible(given, scale, up)
+                         : !(scale_field(s, "width", scale, up) && scale_field(s, "height", scale, up)))
+                continue;
+            if (any_format)
+                free_format(s);
+            if (any_size)
+                free_size(s, scale, up);
+            append(out, g_steal_pointer(&s), gst_caps_get_features(caps, i));
         }
     }
     return out;

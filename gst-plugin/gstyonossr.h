@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GstYonosSR: the element "yonossr". Properties and states are in gstyonossr.c, caps in gstyonoscaps.c, frames in
- * gstyonosframe.c, figures in gstyonosstats.c.
+ * GstYonosSR: the element "yonossr", in files of one concern each:
+ *
+ *   gstyonossr.c          the class: states, model, caps, buffers, events, queries
+ *   gstyonosproperties.c  properties and their documentation
+ *   gstyonosrender.c      one frame: its number, what to do with it, doing it
+ *   gstyonosmessages.c    errors, warnings, progress, information and statistics on the bus
+ *   gstyonoscaps.c gstyonosfixate.c   caps of the other pad, and the choice among them
+ *   gstyonosformat.c      pixel formats and colorimetry
+ *   gstyonospath.c        conversions around the engine, resampling past it
+ *   gstyonoslate.c        late-policy=fast
+ *   gstyonoscompare.c     original and result in one picture
+ *   gstyonosmeta.c        metas, crops, navigation
+ *   gstyonosstats.c       counts and times
  */
 #ifndef GST_YONOS_SR_H
 #define GST_YONOS_SR_H
@@ -9,6 +20,9 @@
 #include <gst/base/gstbasetransform.h>
 #include <gst/video/video.h>
 
+#include "gstyonoscompare.h"
+#include "gstyonoslate.h"
+#include "gstyonospath.h"
 #include "gstyonosstats.h"
 #include "yonos.h"
 
@@ -34,7 +48,20 @@ typedef struct {
     guint tile_size;
     gint tile_overlap;
     gboolean bypass;
+    gboolean add_borders;
+    gboolean reuse_static;
+    GstYonosLatePolicy late_policy;
+    GstYonosCompare compare;
+    gdouble compare_position;
+    guint stats_interval; /* ms */
 } GstYonosSettings;
+
+/* Warnings that are posted once from start to stop; bits. */
+typedef enum {
+    GST_YONOS_WARNING_DROPPED = 1 << 0,
+    GST_YONOS_WARNING_REUSE = 1 << 1,
+    GST_YONOS_WARNING_MODEL = 1 << 2,
+} GstYonosWarning;
 
 struct _GstYonosSR {
     GstBaseTransform parent;
@@ -43,21 +70,62 @@ struct _GstYonosSR {
     GstYonosSettings settings;
     gchar *model_name;
     YonosModel *model;          /* opened when it is first needed; NULL until then */
+    gboolean model_changed;     /* while running: another model is opened at the next start */
     YonosUpscaler *upscaler;    /* from start() to stop() */
     YonosUpscalerInfo info;     /* of the upscaler; device points to the next */
     gchar *device;
+    GstYonosLate late;
+    GstVideoInfo in_info, out_info;
+    GstVideoRectangle picture;  /* in the output frame */
+    gboolean live;              /* by the latest LATENCY query */
+    GstClockTime told_latency;  /* our part of the latency, as last answered or posted */
+    GstClockTime latency;       /* the pipeline's, by the latest LATENCY event; NONE before it */
 
     /* streaming thread */
-    GstVideoInfo in_info, out_info;
-    GstVideoConverter *converter; /* for bypass, made at the first such frame */
-    guint64 counter;              /* frames without timestamp and offset */
+    GstYonosPath *path;           /* for the caps; NULL before them */
+    guint64 counter;              /* frames without timestamp and offset since the last flush */
+    gboolean informed;            /* the INFO message of this start is out */
+    guint warned;                 /* GstYonosWarning */
+    gint64 stats_time;            /* monotonic microseconds of the latest stats message */
     GstYonosStats *stats;         /* has its own lock */
 };
 
 GST_ELEMENT_REGISTER_DECLARE(yonossr)
 
+GST_DEBUG_CATEGORY_EXTERN(gst_yonos_sr_debug);
+
+/* ---- gstyonossr.c ---- */
+
 /* The model of the "model" property, opened at most once; NULL with *error set. Transfer full. Any thread. */
 YonosModel *gst_yonos_sr_get_model(GstYonosSR *self, GError **error);
+/* Copies the engine's figures to where any thread may read them. Streaming thread. */
+void gst_yonos_sr_note_info(GstYonosSR *self);
+
+/* ---- gstyonosproperties.c ---- */
+
+void gst_yonos_sr_install_properties(GObjectClass *klass);
+/* The defaults into a new element; the "model" property of one that is running is left for the next start. */
+void gst_yonos_sr_init_settings(GstYonosSR *self);
+GstYonosSettings gst_yonos_sr_get_settings(GstYonosSR *self);
+const gchar *gst_yonos_backend_name(GstYonosBackend backend);
+const gchar *gst_yonos_precision_name(YonosPrecision precision);
+/* What the "stats" property and the stats messages say. Transfer full. Any thread. */
+GstStructure *gst_yonos_sr_make_stats(GstYonosSR *self);
+
+/* ---- gstyonosmessages.c ---- */
+
+/* Posts libyonos' message, which names the file, tensor or option, as an element error of the right kind. */
+void gst_yonos_sr_post_error(GstYonosSR *self, const GError *error);
+void gst_yonos_sr_post_progress(GstYonosSR *self, GstProgressType type, const gchar *text);
+/* At most once per start. Streaming thread. */
+void gst_yonos_sr_warn_once(GstYonosSR *self, GstYonosWarning warning, const gchar *text);
+/* After a frame: information at the first one, statistics at their interval, the latency when it moved. */
+void gst_yonos_sr_post_after_frame(GstYonosSR *self, const GstYonosSettings *settings);
+
+/* ---- gstyonosrender.c ---- */
+
+/* One frame; GstBaseTransform's transform(). */
+GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, GstBuffer *outbuf);
 
 G_END_DECLS
 

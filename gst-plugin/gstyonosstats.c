@@ -5,13 +5,15 @@
 #include "gstyonosstats.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { RING = 256 };
 
 struct _GstYonosStats {
     GMutex lock;
-    guint64 frames, submitted, transformed;
-    gint64 ring[RING]; /* microseconds */
+    guint64 frames, dropped, fast, bypassed;
+    gboolean submitted;               /* a buffer is between submit and transform */
+    gint64 ring[RING], engine[RING]; /* microseconds */
 };
 
 GstYonosStats *gst_yonos_stats_new(void) {
@@ -27,42 +29,49 @@ void gst_yonos_stats_free(GstYonosStats *stats) {
 
 void gst_yonos_stats_reset(GstYonosStats *stats) {
     g_mutex_lock(&stats->lock);
-    stats->frames = stats->submitted = stats->transformed = 0;
+    stats->frames = stats->dropped = stats->fast = stats->bypassed = 0;
+    stats->submitted = FALSE;
     g_mutex_unlock(&stats->lock);
 }
 
-void gst_yonos_stats_submit(GstYonosStats *stats) {
+gboolean gst_yonos_stats_submit(GstYonosStats *stats) {
     g_mutex_lock(&stats->lock);
-    stats->submitted++;
-    g_mutex_unlock(&stats->lock);
-}
-
-void gst_yonos_stats_transform(GstYonosStats *stats) {
-    g_mutex_lock(&stats->lock);
-    stats->transformed++;
-    g_mutex_unlock(&stats->lock);
-}
-
-guint64 gst_yonos_stats_dropped(GstYonosStats *stats) {
-    g_mutex_lock(&stats->lock);
-    guint64 dropped = stats->submitted - stats->transformed;
+    gboolean dropped = stats->submitted;
+    stats->dropped += dropped;
+    stats->submitted = TRUE;
     g_mutex_unlock(&stats->lock);
     return dropped;
 }
 
-void gst_yonos_stats_add(GstYonosStats *stats, gint64 microseconds) {
+void gst_yonos_stats_transform(GstYonosStats *stats) {
     g_mutex_lock(&stats->lock);
-    stats->ring[stats->frames++ % RING] = microseconds;
+    stats->submitted = FALSE;
     g_mutex_unlock(&stats->lock);
 }
 
-/* Copies the latest times; returns how many. Call with the lock held. */
-static guint latest(const GstYonosStats *stats, gint64 *times, gint64 *sum) {
-    guint count = (guint)MIN(stats->frames, RING);
-    *sum = 0;
+void gst_yonos_stats_add(GstYonosStats *stats, gint64 microseconds, gint64 engine) {
+    g_mutex_lock(&stats->lock);
+    guint at = (guint)(stats->frames++ % RING);
+    stats->ring[at] = microseconds;
+    stats->engine[at] = engine;
+    g_mutex_unlock(&stats->lock);
+}
+
+void gst_yonos_stats_resampled(GstYonosStats *stats, gboolean late) {
+    g_mutex_lock(&stats->lock);
+    if (late)
+        stats->fast++;
+    else
+        stats->bypassed++;
+    g_mutex_unlock(&stats->lock);
+}
+
+/* Mean of the first `count`, in microseconds; 0 of none. */
+static double mean_of(const gint64 *times, guint count) {
+    gint64 sum = 0;
     for (guint i = 0; i < count; i++)
-        *sum += times[i] = stats->ring[i];
-    return count;
+        sum += times[i];
+    return count > 0 ? (double)sum / count : 0.0;
 }
 
 static int by_value(const void *a, const void *b) {
@@ -71,22 +80,24 @@ static int by_value(const void *a, const void *b) {
 }
 
 void gst_yonos_stats_fill(GstYonosStats *stats, GstStructure *structure) {
-    gint64 times[RING], sum;
+    gint64 times[RING];
     g_mutex_lock(&stats->lock);
-    guint count = latest(stats, times, &sum);
-    guint64 frames = stats->frames;
+    guint count = (guint)MIN(stats->frames, RING);
+    memcpy(times, stats->ring, count * sizeof *times);
+    double mean = mean_of(times, count), engine = mean_of(stats->engine, count);
+    gst_structure_set(structure, "frames", G_TYPE_UINT64, stats->frames, "dropped", G_TYPE_UINT64, stats->dropped,
+                      "fast-frames", G_TYPE_UINT64, stats->fast, "bypassed", G_TYPE_UINT64, stats->bypassed, NULL);
     g_mutex_unlock(&stats->lock);
     qsort(times, count, sizeof *times, by_value);
-    double mean = count > 0 ? (double)sum / count : 0.0;
-    gst_structure_set(structure, "frames", G_TYPE_UINT64, frames, "ms-mean", G_TYPE_DOUBLE, mean / 1e3, "ms-p95",
-                      G_TYPE_DOUBLE, count > 0 ? (double)times[count * 95 / 100] / 1e3 : 0.0, "fps", G_TYPE_DOUBLE,
-                      mean > 0.0 ? 1e6 / mean : 0.0, NULL);
+    gst_structure_set(structure, "ms-mean", G_TYPE_DOUBLE, mean / 1e3, "ms-p95", G_TYPE_DOUBLE,
+                      count > 0 ? (double)times[count * 95 / 100] / 1e3 : 0.0, "ms-engine", G_TYPE_DOUBLE,
+                      engine / 1e3, "fps", G_TYPE_DOUBLE, mean > 0.0 ? 1e6 / mean : 0.0, NULL);
 }
 
 GstClockTime gst_yonos_stats_mean(GstYonosStats *stats) {
-    gint64 times[RING], sum;
     g_mutex_lock(&stats->lock);
-    guint count = latest(stats, times, &sum);
+    guint count = (guint)MIN(stats->frames, RING);
+    double mean = mean_of(stats->ring, count);
     g_mutex_unlock(&stats->lock);
-    return count > 0 ? (GstClockTime)(sum / count) * GST_USECOND : GST_CLOCK_TIME_NONE;
+    return count > 0 ? (GstClockTime)(mean * GST_USECOND) : GST_CLOCK_TIME_NONE;
 }

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Conversions around the engine; see gstyonospath.h.
+ *
+ *   native   the engine works in the input's format: from the input's memory, into the output's where format, size and
+ *            colorimetry are its own, else into `enlarged` and from there through `finish`
+ *   floats   input --`begin`--> ARGB64 --> f32 R'G'B' --> engine --> f32 --> ARGB64 `enlarged` --`finish`--> output;
+ *            alpha --> GRAY16 --`alpha_scaler`--> enlarged's
+ *
+ * ARGB64 holds R'G'B' of full range in native byte order: 16 bits for A, R, G, B.
+ */
+#include "gstyonospath.h"
+
+#include "gstyonoscaps.h"
+#include "gstyonosformat.h"
+
+GST_DEBUG_CATEGORY_EXTERN(gst_yonos_sr_debug);
+#define GST_CAT_DEFAULT gst_yonos_sr_debug
+
+/* A frame of our own, mapped as long as it exists. */
+typedef struct {
+    GstVideoInfo info;
+    GstBuffer *buffer;
+    GstVideoFrame frame;
+} Scratch;
+
+struct _GstYonosPath {
+    GstYonosPathOptions options;
+    GstVideoRectangle picture;
+    gboolean direct;    /* the engine writes the output frame itself */
+    gboolean floats;    /* the engine works on floats */
+    gboolean has_alpha; /* of floats: the input's alpha goes to the output */
+    Scratch original;   /* floats: the input as ARGB64 */
+    Scratch enlarged;   /* the engine's result, before `finish` */
+    Scratch alpha, big_alpha;
+    Scratch spare;
+    float *rgb, *big_rgb;
+    GstVideoConverter *begin, *finish, *alpha_scaler, *resampler;
+};
+
+static gboolean scratch_open(Scratch *scratch, const GstVideoInfo *info, GError **error) {
+    if (scratch->buffer)
+        return TRUE;
+    scratch->info = *info;
+    scratch->buffer = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(info), NULL);
+    if (scratch->buffer && gst_video_frame_map(&scratch->frame, &scratch->info, scratch->buffer, GST_MAP_READWRITE))
+        return TRUE;
+    gst_clear_buffer(&scratch->buffer);
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "out of memory for a frame of %d x %d pixels of %s",
+                GST_VIDEO_INFO_WIDTH(info), GST_VIDEO_INFO_HEIGHT(info), GST_VIDEO_INFO_NAME(info));
+    return FALSE;
+}
+
+static void scratch_close(Scratch *scratch) {
+    if (scratch->buffer)
+        gst_video_frame_unmap(&scratch->frame);
+    gst_clear_buffer(&scratch->buffer);
+}
+
+/* ---- which way ----------------------------------------------------------------------------------- */
+
+static GstVideoInfo info_new(GstVideoFormat format, gint width, gint height, const GstVideoInfo *like) {
+    GstVideoInfo info;
+    gst_video_info_set_format(&info, format, (guint)width, (guint)height);
+    info.colorimetry = gst_yonos_colorimetry(like, info.finfo);
+    info.chroma_site = like->chroma_site;
+    info.interlace_mode = like->interlace_mode;
+    GST_VIDEO_INFO_FPS_N(&info) = GST_VIDEO_INFO_FPS_N(like);
+    GST_VIDEO_INFO_FPS_D(&info) = GST_VIDEO_INFO_FPS_D(like);
+    GST_VIDEO_INFO_PAR_N(&info) = GST_VIDEO_INFO_PAR_N(like);
+    GST_VIDEO_INFO_PAR_D(&info) = GST_VIDEO_INFO_PAR_D(like);
+    return info;
+}
+
+/* The same code values mean the same colours. */
+static gboolean same_colour(const GstVideoInfo *a, const GstVideoInfo *b) {
+    return GST_VIDEO_INFO_FORMAT(a) == GST_VIDEO_INFO_FORMAT(b) && a->colorimetry.range == b->colorimetry.range &&
+           a->colorimetry.matrix == b->colorimetry.matrix &&
+           (!GST_VIDEO_INFO_IS_YUV(a) || a->chroma_site == b->chroma_site);
+}
+
+GstYonosPath *gst_yonos_path_new(const GstYonosPathOptions *options) {
+    GstYonosPath *path = g_new0(GstYonosPath, 1);
+    const GstVideoInfo *in = &options->in, *out = &options->out;
+    path->options = *options;
+    path->picture = gst_yonos_caps_picture(in, out, options->borders);
+    path->floats = gst_yonos_format_native(GST_VIDEO_INFO_FORMAT(in)) == YONOS_FORMAT_UNKNOWN ||
+                   GST_VIDEO_INFO_COMP_DEPTH(out, 0) > GST_VIDEO_INFO_COMP_DEPTH(in, 0);
+    path->has_alpha = path->floats && GST_VIDEO_INFO_HAS_ALPHA(in) && GST_VIDEO_INFO_HAS_ALPHA(out);
+    path->direct = !path->floats && same_colour(in, out) && path->picture.w == GST_VIDEO_INFO_WIDTH(out) &&
+                   path->picture.h == GST_VIDEO_INFO_HEIGHT(out) &&
+                   path->picture.w == options->scale * GST_VIDEO_INFO_WIDTH(in) &&
+                   path->picture.h == options->scale * GST_VIDEO_INFO_HEIGHT(in);
+    GST_INFO("%s %d x %d -> %s %d x %d, picture %d x %d: %s", GST_VIDEO_INFO_NAME(in), GST_VIDEO_INFO_WIDTH(in),
+             GST_VIDEO_INFO_HEIGHT(in), GST_VIDEO_INFO_NAME(out), GST_VIDEO_INFO_WIDTH(out),
+             GST_VIDEO_INFO_HEIGHT(out), path->picture.w, path->picture.h,
+             path->direct ? "direct" : path->floats ? "through 16 bits" : "engine, then conversion");
+    return path;
+}
+
+void gst_yonos_path_free(GstYonosPath *path) {
+    if (!path)
+        return;
+    g_clear_pointer(&path->begin, gst_video_converter_free);
+    g_clear_pointer(&path->finish, gst_video_converter_free);
+    g_clear_pointer(&path->alpha_scaler, gst_video_converter_free);
+    g_clear_pointer(&path->resampler, gst_video_converter_free);
+    scratch_close(&path->original);
+    scratch_close(&path->enlarged);
+    scratch_close(&path->alpha);
+    scratch_close(&path->big_alpha);
+    scratch_close(&path->spare);
+    g_free(path->rgb);
+    g_free(path->big_rgb);
+    g_free(path);
+}
+
+GstVideoRectangle gst_yonos_path_get_picture(const GstYonosPath *path) { return path->picture; }
+
+/* ---- getting ready ---------------------------------------------------------------------------------- */
+
+/* `picture` NULL: all of the output. Bit depth never drops on the way, and no dither is added: the result depends on
+ * the input alone. */
+static GstVideoConverter *converter_new(const GstYonosPath *path, const GstVideoInfo *from, const GstVideoInfo *to,
+                                        const GstVideoRectangle *picture, GstVideoResamplerMethod method) {
+    guint threads = path->options.threads > 0 ? path->options.threads : g_get_num_processors();
+    GstStructure *config = gst_structure_new(
+        "options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD, method,
+        GST_VIDEO_CONVERTER_OPT_DITHER_METHOD, GST_TYPE_VIDEO_DITHER_METHOD, GST_VIDEO_DITHER_NONE,
+        GST_VIDEO_CONVERTER_OPT_THREADS, G_TYPE_UINT, threads, NULL);
+    if (picture)
+        gst_structure_set(config, GST_VIDEO_CONVERTER_OPT_DEST_X, G_TYPE_INT, picture->x,
+                          GST_VIDEO_CONVERTER_OPT_DEST_Y, G_TYPE_INT, picture->y, GST_VIDEO_CONVERTER_OPT_DEST_WIDTH,
+                          G_TYPE_INT, picture->w, GST_VIDEO_CONVERTER_OPT_DEST_HEIGHT, G_TYPE_INT, picture->h, NULL);
+    return gst_video_converter_new(from, to, config);
+}
+
+static gboolean out_of_memory(const char *what, GError **error) {
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "out of memory for %s; use a smaller frame", what);
+    return FALSE;
+}
+
+/* Converters depend on nothing but their descriptions, so one that cannot be made is one that GStreamer lacks. */
+static gboolean check_converter(const GstVideoConverter *converter, const GstVideoInfo *from, const GstVideoInfo *to,
+                                GError **error) {
+    if (converter)
+        return TRUE;
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_ARGUMENT,
+                "GStreamer cannot convert %s to %s; put videoconvert before yonossr", GST_VIDEO_INFO_NAME(from),
+                GST_VIDEO_INFO_NAME(to));
+    return FALSE;
+}
+
+static gboolean open_alpha(GstYonosPath *path, GError **error) {
+    gint scale = path->options.scale, w = GST_VIDEO_INFO_WIDTH(&path->options.in),
+         h = GST_VIDEO_INFO_HEIGHT(&path->options.in);
+    GstVideoInfo small, big;
+    const GstVideoFormat grey = G_BYTE_ORDER == G_LITTLE_ENDIAN ? GST_VIDEO_FORMAT_GRAY16_LE : GST_VIDEO_FORMAT_GRAY16_BE;
+    gst_video_info_set_format(&small, grey, (guint)w, (guint)h);
+    gst_video_info_set_format(&big, grey, (guint)(w * scale), (guint)(h * scale));
+    /* Alpha has no range and no matrix: whatever stands there must be the same on both sides. */
+    big.colorimetry = small.colorimetry;
+    if (!scratch_open(&path->alpha, &small, error) || !scratch_open(&path->big_alpha, &big, error))
+        return FALSE;
+    path->alpha_scaler = converter_new(path, &small, &big, NULL, GST_VIDEO_RESAMPLER_METHOD_CUBIC);
+    return check_converter(path->alpha_scaler, &small, &big, error);
+}
+
+static gboolean open_floats(GstYonosPath *path, const GstVideoInfo *big, GError **error) {
+    const GstVideoInfo *in = &path->options.in;
+    gint w = GST_VIDEO_INFO_WIDTH(in), h = GST_VIDEO_INFO_HEIGHT(in), scale = path->options.scale;
+    GstVideoInfo info = info_new(GST_VIDEO_FORMAT_ARGB64, w, h, in);
+    gsize pixels = (gsize)w * (gsize)h;
+    if (!scratch_open(&path->original, &info, error) || !scratch_open(&path->enlarged, big, error))
+        return FALSE;
+    path->rgb = g_try_malloc_n(pixels, 3 * sizeof *path->rgb);
+    path->big_rgb = g_try_malloc_n(pixels * (gsize)scale * (gsize)scale, 3 * sizeof *path->big_rgb);
+    if (!path->rgb || !path->big_rgb)
+        return out_of_memory("a frame of floats", error);
+    path->begin = converter_new(path, in, &info, NULL, GST_VIDEO_RESAMPLER_METHOD_LANCZOS);
+    return check_converter(path->begin, in, &info, error) && (!path->has_alpha || open_alpha(path, error));
+}
+
+/* Scratch frames and converters of the upscaling; at the first frame that needs them. */
+static gboolean open_upscale(GstYonosPath *path, GError **error) {
+    const GstVideoInfo *in = &path->options.in, *out = &path->options.out;
+    if (path->direct || path->finish)
+        return TRUE;
+    GstVideoInfo big = info_new(path->floats ? GST_VIDEO_FORMAT_ARGB64 : GST_VIDEO_INFO_FORMAT(in),
+                                GST_VIDEO_INFO_WIDTH(in) * path->options.scale,
+                                GST_VIDEO_INFO_HEIGHT(in) * path->options.scale, in);
+    if (path->floats ? !open_floats(path, &big, error) : !scratch_open(&path->enlarged, &big, error))
+        return FALSE;
+    path->finish = converter_new(path, &big, out, &path->picture, GST_VIDEO_RESAMPLER_METHOD_LANCZOS);
+    return check_converter(path->finish, &big, out, error);
+}
+
+gboolean gst_yonos_path_prepare(GstYonosPath *path, YonosUpscaler *upscaler, GError **error) {
+    const GstVideoInfo *in = &path->options.in;
+    YonosFormat format = path->floats ? YONOS_FORMAT_RGB_F32 : gst_yonos_format_native(GST_VIDEO_INFO_FORMAT(in));
+    YonosColour colour = gst_yonos_colour(in);
+    return yonos_upscaler_prepare(upscaler, GST_VIDEO_INFO_WIDTH(in), GST_VIDEO_INFO_HEIGHT(in), format, &colour,
+                                  error) &&
+           open_upscale(path, error);
+}
+
+/* ---- floats --------------------------------------------------------------------------------------------- */
+
+static guint16 *row16(const GstVideoFrame *frame, gint y) {
+    return (guint16 *)((guint8 *)GST_VIDEO_FRAME_PLANE_DATA(frame, 0) +
+                       (gssize)y * GST_VIDEO_FRAME_PLANE_STRIDE(frame, 0));
+}
+
+static void to_floats(const GstVideoFrame *from, float *to) {
+    gint w = GST_VIDEO_FRAME_WIDTH(from), h = GST_VIDEO_FRAME_HEIGHT(from);
+    for (gint y = 0; y < h; y++) {
+        const guint16 *row = row16(from, y);
+        for (gint x = 0; x < w; x++, to += 3)
+            for (gint c = 0; c < 3; c++)
+                to[c] = (float)row[4 * x + 1 + c] * (1.0f / 65535.0f);
+    }
+}
+
+/* NaN becomes 0. */
+static guint16 to_code(float value) {
+    float code = value * 65535.0f + 0.5f;
+    return code > 0.0f ? code < 65535.0f ? (guint16)code : 65535 : 0;
+}
+
+/* `alpha` NULL: opaque. */
+static void from_floats(const float *from, const GstVideoFrame *alpha, GstVideoFrame *to) {
+    gint w = GST_VIDEO_FRAME_WIDTH(to), h = GST_VIDEO_FRAME_HEIGHT(to);
+    for (gint y = 0; y < h; y++) {
+        guint16 *row = row16(to, y);
+        const guint16 *a = alpha ? row16(alpha, y) : NULL;
+        for (gint x = 0; x < w; x++, from += 3) {
+            row[4 * x] = a ? a[x] : 65535;
+            for (gint c = 0; c < 3; c++)
+                row[4 * x + 1 + c] = to_code(from[c]);
+        }
+    }
+}
+
+static void scale_alpha(GstYonosPath *path) {
+    const GstVideoFrame *from = &path->original.frame;
+    for (gint y = 0; y < GST_VIDEO_FRAME_HEIGHT(from); y++) {
+        const guint16 *row = row16(from, y);
+        guint16 *a = row16(&path->alpha.frame, y);
+        for (gint x = 0; x < GST_VIDEO_FRAME_WIDTH(from); x++)
+            a[x] = row[4 * x];
+    }
+    gst_video_converter_frame(path->alpha_scaler, &path->alpha.frame, &path->big_alpha.frame);
+}
+
+static YonosFrame float_frame(float *pixels, gint width, gint height) {
+    return (YonosFrame){.format = YONOS_FORMAT_RGB_F32,
+                        .width = width,
+                        .height = height,
+                        .plane = {pixels},
+                        .stride = {(gssize)width * 3 * (gssize)sizeof *pixels}};
+}
+
+/* ---- frames ----------------------------------------------------------------------------------------------- */
+
+static gboolean engine(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out, guint64 number,
+                       gint64 *engine_time, GError **error) {
+    gint64 begin = g_get_monotonic_time();
+    gboolean ok = yonos_upscaler_process(upscaler, in, out, number, error);
+    *engine_time += g_get_monotonic_time() - begin;
+    return ok;
+}
+
+static gboolean upscale_floats(GstYonosPath *path, YonosUpscaler *upscaler, const GstVideoFrame *in, guint64 number,
+                               gint64 *engine_time, GError **error) {
+    gint w = GST_VIDEO_FRAME_WIDTH(in), h = GST_VIDEO_FRAME_HEIGHT(in), scale = path->options.scale;
+    YonosFrame from = float_frame(path->rgb, w, h), to = float_frame(path->big_rgb, w * scale, h * scale);
+    gst_video_converter_frame(path->begin, in, &path->original.frame);
+    to_floats(&path->original.frame, path->rgb);
+    if (!engine(upscaler, &from, &to, number, engine_time, error))
+        return FALSE;
+    if (path->has_alpha)
+        scale_alpha(path);
+    from_floats(path->big_rgb, path->has_alpha ? &path->big_alpha.frame : NULL, &path->enlarged.frame);
+    return TRUE;
+}
+
+static gboolean upscale_native(GstYonosPath *path, YonosUpscaler *upscaler, const GstVideoFrame *in,
+                               GstVideoFrame *out, guint64 number, gint64 *engine_time, GError **error) {
+    YonosFrame from = gst_yonos_frame(in), to = gst_yonos_frame(path->direct ? out : &path->enlarged.frame);
+    /* The caps decide about colour, also where a buffer's own frame says nothing. */
+    from.colour = to.colour = gst_yonos_colour(&path->options.in);
+    return engine(upscaler, &from, &to, number, engine_time, error);
+}
+
+gboolean gst_yonos_path_upscale(GstYonosPath *path, YonosUpscaler *upscaler, const GstVideoFrame *in,
+                                GstVideoFrame *out, guint64 number, gint64 *engine_time, GError **error) {
+    if (!open_upscale(path, error))
+        return FALSE;
+    if (path->floats ? !upscale_floats(path, upscaler, in, number, engine_time, error)
+                     : !upscale_native(path, upscaler, in, out, number, engine_time, error))
+        return FALSE;
+    if (!path->direct)
+        gst_video_converter_frame(path->finish, &path->enlarged.frame, out);
+    return TRUE;
+}
+
+gboolean gst_yonos_path_resample(GstYonosPath *path, const GstVideoFrame *in, GstVideoFrame *out, GError **error) {
+    const GstVideoInfo *from = &path->options.in, *to = &path->options.out;
+    if (!path->resampler)
+        path->resampler = converter_new(path, from, to, &path->picture, GST_VIDEO_RESAMPLER_METHOD_LANCZOS);
+    if (!check_converter(path->resampler, from, to, error))
+        return FALSE;
+    gst_video_converter_frame(path->resampler, in, out);
+    return TRUE;
+}
+
+GstVideoFrame *gst_yonos_path_get_spare(GstYonosPath *path, GError **error) {
+    return scratch_open(&path->spare, &path->options.out, error) ? &path->spare.frame : NULL;
+}

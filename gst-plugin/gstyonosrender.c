@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One frame, in the streaming thread: its number, how much of the networks it gets, and the picture.
+ *
+ * The number selects the noise and is a function of the frame alone, so that seeks, drops and restarts change no
+ * pixel: stream time times the frame rate, rounded; with a variable frame rate (0/1) stream time in milliseconds;
+ * without timestamps GST_BUFFER_OFFSET; without that too, a count since start or the last flush.
+ */
+#include "gstyonosmeta.h"
+#include "gstyonossr.h"
+
+#define GST_CAT_DEFAULT gst_yonos_sr_debug
+
+static guint64 frame_number(GstYonosSR *self, GstBuffer *buffer) {
+    GstSegment *segment = &GST_BASE_TRANSFORM(self)->segment;
+    guint64 n = (guint64)MAX(GST_VIDEO_INFO_FPS_N(&self->in_info), 0),
+            d = (guint64)MAX(GST_VIDEO_INFO_FPS_D(&self->in_info), 0), time = 0;
+    gint sign = 0;
+    /* A buffer may begin before its segment; its stream time counts on there, even below 0. */
+    if (GST_BUFFER_PTS_IS_VALID(buffer) && segment->format == GST_FORMAT_TIME)
+        sign = gst_segment_to_stream_time_full(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer), &time);
+    if (sign != 0) {
+        guint64 number = n > 0 && d > 0 ? gst_util_uint64_scale_round(time, n, d * GST_SECOND) : time / GST_MSECOND;
+        return sign > 0 ? number : -number;
+    }
+    if (GST_BUFFER_OFFSET_IS_VALID(buffer))
+        return GST_BUFFER_OFFSET(buffer);
+    return self->counter++;
+}
+
+/* ---- late frames ------------------------------------------------------------------------------------ */
+
+/* How much earlier than the pipeline's clock needs it the frame is here; only live sources run with the clock. */
+static gint64 clock_slack(GstYonosSR *self, GstClockTime running_time) {
+    GST_OBJECT_LOCK(self);
+    GstClockTime latency = self->latency;
+    gboolean live = self->live;
+    GST_OBJECT_UNLOCK(self);
+    g_autoptr(GstClock) clock =
+        live && GST_CLOCK_TIME_IS_VALID(latency) ? gst_element_get_clock(GST_ELEMENT(self)) : NULL;
+    if (!clock || !GST_CLOCK_TIME_IS_VALID(running_time))
+        return GST_YONOS_SLACK_UNKNOWN;
+    gint64 now = (gint64)(gst_clock_get_time(clock) - gst_element_get_base_time(GST_ELEMENT(self)));
+    return (gint64)(running_time + latency) - now;
+}
+
+static gint64 period_of(GstYonosSR *self, GstBuffer *buffer) {
+    gint n = GST_VIDEO_INFO_FPS_N(&self->in_info), d = GST_VIDEO_INFO_FPS_D(&self->in_info);
+    if (n > 0 && d > 0)
+        return (gint64)gst_util_uint64_scale_int(GST_SECOND, d, n);
+    return GST_BUFFER_DURATION_IS_VALID(buffer) ? (gint64)GST_BUFFER_DURATION(buffer) : 0;
+}
+
+/* From 0 (resample) to GST_YONOS_FADE_FRAMES (the networks' result). */
+static guint choose_weight(GstYonosSR *self, const GstYonosSettings *settings, GstBuffer *buffer) {
+    if (settings->bypass)
+        return 0;
+    if (settings->late_policy != GST_YONOS_LATE_FAST || !gst_base_transform_is_qos_enabled(GST_BASE_TRANSFORM(self)))
+        return GST_YONOS_FADE_FRAMES;
+    GstClockTime time = gst_segment_to_running_time(&GST_BASE_TRANSFORM(self)->segment, GST_FORMAT_TIME,
+                                                    GST_BUFFER_PTS(buffer));
+    GstClockTime mean = gst_yonos_stats_mean(self->stats);
+    gint64 slack = clock_slack(self, time), cost = GST_CLOCK_TIME_IS_VALID(mean) ? (gint64)mean : 0;
+    GST_OBJECT_LOCK(self);
+    slack = MIN(slack, gst_yonos_late_slack(&self->late, time));
+    guint weight = gst_yonos_late_choose(&self->late, slack, cost, period_of(self, buffer));
+    GST_OBJECT_UNLOCK(self);
+    GST_LOG_OBJECT(self, "slack %" G_GINT64_FORMAT " ns, networks' part %u of %u", slack, weight,
+                   GST_YONOS_FADE_FRAMES);
+    return weight;
+}
+
+/* ---- the picture --------------------------------------------------------------------------------------- */
+
+static GstFlowReturn fail(GstYonosSR *self, const GError *error) {
+    if (g_error_matches(error, YONOS_ERROR, YONOS_ERROR_CANCELLED))
+        return GST_FLOW_FLUSHING;
+    gst_yonos_sr_post_error(self, error);
+    return GST_FLOW_ERROR;
+}
+
+static void apply_settings(GstYonosSR *self, const GstYonosSettings *settings) {
+    gboolean reuse = settings->reuse_static && settings->noise_mode == YONOS_NOISE_STATIC;
+    if (settings->reuse_static && !reuse)
+        gst_yonos_sr_warn_once(self, GST_YONOS_WARNING_REUSE,
+                               "reuse-static does nothing with noise-mode=per-frame; set noise-mode=static.");
+    yonos_upscaler_set_seed(self->upscaler, settings->seed);
+    yonos_upscaler_set_noise_mode(self->upscaler, settings->noise_mode);
+    yonos_upscaler_set_colour_fix(self->upscaler, settings->colour_fix);
+    yonos_upscaler_set_reuse(self->upscaler, reuse);
+}
+
+static gboolean upscale(GstYonosSR *self, const GstYonosSettings *settings, const GstVideoFrame *in,
+                        GstVideoFrame *out, guint64 number, gint64 *engine, GError **error) {
+    apply_settings(self, settings);
+    return gst_yonos_path_upscale(self->path, self->upscaler, in, out, number, engine, error);
+}
+
+/* Fades and compares with the resampled original, where asked for. */
+static gboolean mix(GstYonosSR *self, const GstYonosSettings *settings, guint weight, const GstVideoFrame *in,
+                    GstVideoFrame *out, GError **error) {
+    gboolean fading = weight < GST_YONOS_FADE_FRAMES, comparing = settings->compare != GST_YONOS_COMPARE_NONE;
+    if (!fading && !comparing)
+        return TRUE;
+    GstVideoFrame *original = gst_yonos_path_get_spare(self->path, error);
+    if (!original || !gst_yonos_path_resample(self->path, in, original, error))
+        return FALSE;
+    if (fading)
+        gst_yonos_fade(weight, GST_YONOS_FADE_FRAMES, original, out);
+    if (comparing)
+        gst_yonos_compare(settings->compare, settings->compare_position, &self->picture, original, out);
+    return TRUE;
+}
+
+static GstFlowReturn render(GstYonosSR *self, const GstYonosSettings *settings, GstBuffer *inbuf,
+                            const GstVideoFrame *in, GstVideoFrame *out) {
+    g_autoptr(GError) error = NULL;
+    gint64 begin = g_get_monotonic_time(), engine = 0;
+    guint64 number = frame_number(self, inbuf);
+    guint weight = choose_weight(self, settings, inbuf);
+    if (weight == 0) {
+        if (!gst_yonos_path_resample(self->path, in, out, &error))
+            return fail(self, error);
+        gst_yonos_stats_resampled(self->stats, !settings->bypass);
+        return GST_FLOW_OK;
+    }
+    if (!upscale(self, settings, in, out, number, &engine, &error) ||
+        !mix(self, settings, weight, in, out, &error))
+        return fail(self, error);
+    gst_yonos_stats_add(self->stats, g_get_monotonic_time() - begin, engine);
+    return GST_FLOW_OK;
+}
+
+GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, GstBuffer *outbuf) {
+    GstYonosSR *self = GST_YONOS_SR(trans);
+    GstYonosSettings settings = gst_yonos_sr_get_settings(self);
+    GstVideoFrame in, out;
+    GstFlowReturn result = GST_FLOW_ERROR;
+    gst_yonos_stats_transform(self->stats);
+    if (!gst_video_frame_map(&in, &self->in_info, inbuf, GST_MAP_READ)) {
+        GST_ELEMENT_ERROR(self, STREAM, FAILED, ("The input frame cannot be read."), (NULL));
+        return result;
+    }
+    if (!gst_video_frame_map(&out, &self->out_info, outbuf, GST_MAP_WRITE)) {
+        gst_video_frame_unmap(&in);
+        GST_ELEMENT_ERROR(self, STREAM, FAILED, ("The output frame cannot be written."), (NULL));
+        return result;
+    }
+    GstVideoFrame cropped = in;
+    if (gst_yonos_meta_crop(inbuf, &self->in_info, &cropped))
+        result = render(self, &settings, inbuf, &cropped, &out);
+    else
+        GST_ELEMENT_ERROR(self, STREAM, FORMAT,
+                          ("A frame has another size than its caps say, and no crop that fits: put videocrop or "
+                           "videoconvertscale before yonossr."),
+                          ("%d x %d instead of %d x %d", GST_VIDEO_FRAME_WIDTH(&in), GST_VIDEO_FRAME_HEIGHT(&in),
+                           GST_VIDEO_INFO_WIDTH(&self->in_info), GST_VIDEO_INFO_HEIGHT(&self->in_info)));
+    gst_video_frame_unmap(&out);
+    gst_video_frame_unmap(&in);
+    if (result == GST_FLOW_OK)
+        gst_yonos_sr_post_after_frame(self, &settings);
+    return result;
+}
