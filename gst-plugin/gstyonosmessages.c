@@ -49,7 +49,6 @@ static void post_information(GstYonosSR *self, GstClockTime mean) {
     if (!model)
         return;
     self->informed = TRUE;
-    gst_yonos_sr_note_info(self);
     GST_ELEMENT_INFO(self, RESOURCE, SETTINGS,
                      ("%s (x%d) on %s in %s: %d x %d tiles of %d x %d pixels, about %.3g frames per second",
                       yonos_model_get_name(model), yonos_model_get_scale(model), info->device,
@@ -85,6 +84,7 @@ static void post_latency(GstYonosSR *self, GstClockTime mean) {
 void gst_yonos_sr_post_after_frame(GstYonosSR *self, const GstYonosSettings *settings) {
     GstClockTime mean = gst_yonos_stats_mean(self->stats);
     if (mean != GST_CLOCK_TIME_NONE) {
+        gst_yonos_sr_note_info(self);
         if (!self->informed)
             post_information(self, mean);
         post_latency(self, mean + mean / 20);

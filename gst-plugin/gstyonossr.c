@@ -160,7 +160,7 @@ static GstStateChangeReturn gst_yonos_sr_change_state(GstElement *element, GstSt
     return GST_ELEMENT_CLASS(gst_yonos_sr_parent_class)->change_state(element, transition);
 }
 
-/* ---- events and queries ------------------------------------------------------------------------ */
+/* ---- events and latency --------------------------------------------------------------------------- */
 
 static gboolean gst_yonos_sr_sink_event(GstBaseTransform *trans, GstEvent *event) {
     GstYonosSR *self = GST_YONOS_SR(trans);
@@ -232,14 +232,7 @@ static void add_latency(GstYonosSR *self, GstQuery *query) {
     GST_OBJECT_UNLOCK(self);
 }
 
-static gboolean gst_yonos_sr_query(GstBaseTransform *trans, GstPadDirection direction, GstQuery *query) {
-    gboolean ok = GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->query(trans, direction, query);
-    if (ok && direction == GST_PAD_SRC && GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
-        add_latency(GST_YONOS_SR(trans), query);
-    return ok;
-}
-
-/* ---- caps ---------------------------------------------------------------------------------------- */
+/* ---- caps and queries -------------------------------------------------------------------------------- */
 
 /* start() posts the error of a model that cannot be opened; until then 1. */
 static gint get_scale(GstYonosSR *self) {
@@ -267,6 +260,40 @@ static GstCaps *gst_yonos_sr_fixate_caps(GstBaseTransform *trans, GstPadDirectio
     GstCaps *out = gst_yonos_caps_fixate(caps, others, get_scale(GST_YONOS_SR(trans)), direction == GST_PAD_SINK);
     GST_DEBUG_OBJECT(trans, "%" GST_PTR_FORMAT " -> %" GST_PTR_FORMAT, caps, out);
     return out;
+}
+
+/* Consumes `caps`: what of them the template of `pad` allows. */
+static GstCaps *within_template(GstPad *pad, GstCaps *caps) {
+    g_autoptr(GstCaps) template = gst_pad_get_pad_template_caps(pad);
+    GstCaps *both = gst_caps_intersect_full(caps, template, GST_CAPS_INTERSECT_FIRST);
+    gst_caps_unref(caps);
+    return both;
+}
+
+/* Like GstBaseTransform's, which however puts what the other side can do in front as it is: sources that can choose
+ * would send frames of the size that the sink wants to have. */
+static GstCaps *query_caps(GstBaseTransform *trans, GstPad *pad, GstCaps *filter) {
+    GstPad *other = pad == trans->sinkpad ? trans->srcpad : trans->sinkpad;
+    g_autoptr(GstCaps) other_filter = NULL;
+    if (filter)
+        other_filter = within_template(
+            other, gst_yonos_sr_transform_caps(trans, GST_PAD_DIRECTION(pad), filter, NULL));
+    g_autoptr(GstCaps) peer = within_template(other, gst_pad_peer_query_caps(other, other_filter));
+    return within_template(pad, gst_yonos_sr_transform_caps(trans, GST_PAD_DIRECTION(other), peer, filter));
+}
+
+static gboolean gst_yonos_sr_query(GstBaseTransform *trans, GstPadDirection direction, GstQuery *query) {
+    if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS) {
+        GstCaps *filter;
+        gst_query_parse_caps(query, &filter);
+        g_autoptr(GstCaps) caps = query_caps(trans, direction == GST_PAD_SRC ? trans->srcpad : trans->sinkpad, filter);
+        gst_query_set_caps_result(query, caps);
+        return TRUE;
+    }
+    gboolean ok = GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->query(trans, direction, query);
+    if (ok && direction == GST_PAD_SRC && GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
+        add_latency(GST_YONOS_SR(trans), query);
+    return ok;
 }
 
 static gboolean gst_yonos_sr_get_unit_size(GstBaseTransform *trans, GstCaps *caps, gsize *size) {
