@@ -83,6 +83,9 @@ GstYonosPath *gst_yonos_path_new(const GstYonosPathOptions *options) {
     GstYonosPath *path = g_new0(GstYonosPath, 1);
     const GstVideoInfo *in = &options->in, *out = &options->out;
     path->options = *options;
+    /* Converters want frame rates to agree, which caps may leave out on one side. */
+    GST_VIDEO_INFO_FPS_N(&path->options.out) = GST_VIDEO_INFO_FPS_N(in);
+    GST_VIDEO_INFO_FPS_D(&path->options.out) = GST_VIDEO_INFO_FPS_D(in);
     path->picture = gst_yonos_caps_picture(in, out, options->borders);
     path->floats = gst_yonos_format_native(GST_VIDEO_INFO_FORMAT(in)) == YONOS_FORMAT_UNKNOWN ||
                    GST_VIDEO_INFO_COMP_DEPTH(out, 0) > GST_VIDEO_INFO_COMP_DEPTH(in, 0);

@@ -340,7 +340,7 @@ static gboolean gst_yonos_sr_set_caps(GstBaseTransform *trans, GstCaps *in_caps,
                           ("%" GST_PTR_FORMAT " -> %" GST_PTR_FORMAT, in_caps, out_caps));
         return FALSE;
     }
-    if (GST_VIDEO_INFO_IS_INTERLACED(&in)) {
+    if (GST_VIDEO_INFO_IS_INTERLACED(&in) || GST_VIDEO_INFO_IS_INTERLACED(&out)) {
         GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("Interlaced video cannot be upscaled: put deinterlace first."), (NULL));
         return FALSE;
     }
