@@ -33,9 +33,10 @@ struct _GstYonosPath {
     Scratch original;   /* floats: the input as ARGB64 */
     Scratch enlarged;   /* the engine's result, before `finish` */
     Scratch alpha, big_alpha;
+    Scratch planar; /* the input of `resampler` where that cannot read the input's format */
     Scratch spare;
     float *rgb, *big_rgb;
-    GstVideoConverter *begin, *finish, *alpha_scaler, *resampler;
+    GstVideoConverter *begin, *finish, *alpha_scaler, *unpack, *resampler;
 };
 
 static gboolean scratch_open(Scratch *scratch, const GstVideoInfo *info, GError **error) {
@@ -107,11 +108,13 @@ void gst_yonos_path_free(GstYonosPath *path) {
     g_clear_pointer(&path->begin, gst_video_converter_free);
     g_clear_pointer(&path->finish, gst_video_converter_free);
     g_clear_pointer(&path->alpha_scaler, gst_video_converter_free);
+    g_clear_pointer(&path->unpack, gst_video_converter_free);
     g_clear_pointer(&path->resampler, gst_video_converter_free);
     scratch_close(&path->original);
     scratch_close(&path->enlarged);
     scratch_close(&path->alpha);
     scratch_close(&path->big_alpha);
+    scratch_close(&path->planar);
     scratch_close(&path->spare);
     g_free(path->rgb);
     g_free(path->big_rgb);
@@ -307,13 +310,45 @@ gboolean gst_yonos_path_upscale(GstYonosPath *path, YonosUpscaler *upscaler, con
     return TRUE;
 }
 
-gboolean gst_yonos_path_resample(GstYonosPath *path, const GstVideoFrame *in, GstVideoFrame *out, GError **error) {
-    const GstVideoInfo *from = &path->options.in, *to = &path->options.out;
-    if (!path->resampler)
-        path->resampler = converter_new(path, from, to, &path->picture, GST_VIDEO_RESAMPLER_METHOD_LANCZOS);
-    if (!check_converter(path->resampler, from, to, error))
+/* ---- past the engine ----------------------------------------------------------------------------------------- */
+
+/* GStreamer's fast path for these asserts that luma and chroma take equally many taps, which fails in small and in
+ * shrunk pictures (1.22); planes of the same depth and subsampling take another way. */
+static gboolean is_packed_422(const GstVideoInfo *info) {
+    switch (GST_VIDEO_INFO_FORMAT(info)) {
+    case GST_VIDEO_FORMAT_YUY2:
+    case GST_VIDEO_FORMAT_UYVY:
+    case GST_VIDEO_FORMAT_YVYU:
+    case GST_VIDEO_FORMAT_VYUY:
+        return TRUE;
+    default:
         return FALSE;
-    gst_video_converter_frame(path->resampler, in, out);
+    }
+}
+
+static gboolean open_resampler(GstYonosPath *path, GError **error) {
+    GstVideoInfo from = path->options.in;
+    const GstVideoInfo *to = &path->options.out;
+    if (path->resampler)
+        return TRUE;
+    if (is_packed_422(&from)) {
+        GstVideoInfo planar =
+            info_new(GST_VIDEO_FORMAT_Y42B, GST_VIDEO_INFO_WIDTH(&from), GST_VIDEO_INFO_HEIGHT(&from), &from);
+        path->unpack = converter_new(path, &from, &planar, NULL, GST_VIDEO_RESAMPLER_METHOD_LANCZOS);
+        if (!check_converter(path->unpack, &from, &planar, error) || !scratch_open(&path->planar, &planar, error))
+            return FALSE;
+        from = planar;
+    }
+    path->resampler = converter_new(path, &from, to, &path->picture, GST_VIDEO_RESAMPLER_METHOD_LANCZOS);
+    return check_converter(path->resampler, &from, to, error);
+}
+
+gboolean gst_yonos_path_resample(GstYonosPath *path, const GstVideoFrame *in, GstVideoFrame *out, GError **error) {
+    if (!open_resampler(path, error))
+        return FALSE;
+    if (path->unpack)
+        gst_video_converter_frame(path->unpack, in, &path->planar.frame);
+    gst_video_converter_frame(path->resampler, path->unpack ? &path->planar.frame : in, out);
     return TRUE;
 }
 

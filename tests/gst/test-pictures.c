@@ -342,6 +342,27 @@ static void test_extremes(void) {
     }
 }
 
+/* 8K in, past the networks. */
+static void test_8k(void) {
+    GstHarness *h = harness_new("bypass=true");
+    const char *caps = "video/x-raw,format=I420,width=7680,height=4320,framerate=25/1";
+    GstVideoInfo in = info_of(caps);
+    GstBuffer *frame = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(&in), NULL);
+    gst_buffer_memset(frame, 0, 100, GST_VIDEO_INFO_SIZE(&in));
+    gst_harness_set_src_caps_str(h, caps);
+    GstBuffer *out = gst_harness_push_and_pull(h, frame);
+    GstVideoInfo info = output_info(h);
+    GstMapInfo map;
+    g_assert_cmpint(info.width, ==, 15360);
+    g_assert_cmpint(info.height, ==, 8640);
+    gst_buffer_map(out, &map, GST_MAP_READ);
+    g_assert_cmpint(map.data[0], ==, 100);
+    g_assert_cmpint(map.data[(gsize)15360 * 8640 * 3 / 2 - 1], ==, 100);
+    gst_buffer_unmap(out, &map);
+    gst_buffer_unref(out);
+    gst_harness_teardown(h);
+}
+
 /* The size that a capsfilter asks for goes through to a source that can choose. */
 static void test_reverse(void) {
     g_autofree char *line = g_strdup_printf(
@@ -468,6 +489,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/pictures/no-borders", test_no_borders);
     g_test_add_func("/pictures/sd-to-hd", test_sd_to_hd);
     g_test_add_func("/pictures/extremes", test_extremes);
+    g_test_add_func("/pictures/8k", test_8k);
     g_test_add_func("/pictures/reverse", test_reverse);
     g_test_add_func("/pictures/compare", test_compare);
     g_test_add_func("/pictures/compare-formats", test_compare_formats);

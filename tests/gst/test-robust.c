@@ -44,7 +44,8 @@ static const char *pick(const char *const *list, guint count) { return list[g_te
 
 static char *random_caps(void) {
     static const char *const formats[] = {"RGB", "I420", "NV12", "YUY2", "Y42B", "GRAY8", "GRAY16_LE", "ARGB64",
-                                          "P010_10LE", "A420", "v210", "RGB16", "NV12_4L4", "ENCODED", "nonsense", ""};
+                                          "P010_10LE", "A420", "UYVY", "AYUV", "r210", "GBR_12LE", "NV61", "Y410", "P016_LE",
+                                          "v308", "GRAY16_BE", "Y212_LE", "AV12", "VUYA", "v216", "v210", "RGB16", "NV12_4L4", "ENCODED", "nonsense", ""};
     static const char *const widths[] = {"1", "2", "7", "16", "33", "48", "0", "-3", "9000", "2147483647", "(int)[ 4, 8 ]"};
     static const char *const rates[] = {"25/1", "0/1", "30000/1001", "1/2147483647", "2147483647/1"};
     static const char *const extras[] = {"", "", "", ",pixel-aspect-ratio=40/33", ",pixel-aspect-ratio=1/2147483647",

@@ -219,6 +219,39 @@ static void test_drop_warns(void) {
     gst_harness_teardown(h);
 }
 
+/* A clip of two seconds that the networks would take many seconds for plays in two, without a frame left out. */
+static void test_fast_playback(void) {
+    g_autofree char *line = g_strdup_printf(
+        "videotestsrc num-buffers=50 pattern=ball ! video/x-raw,format=I420,width=256,height=192,framerate=25/1 ! "
+        "yonossr name=y model=%s threads=1 late-policy=fast ! fakesink name=s sync=true qos=true", model_folder);
+    g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
+    g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline), "y");
+    g_autoptr(GstElement) sink = gst_bin_get_by_name(GST_BIN(pipeline), "s");
+    g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
+    g_autoptr(GstStructure) stats = NULL, sink_stats = NULL;
+    guint64 frames = 0, fast = 0, dropped = 0, rendered = 0;
+    gst_element_set_state(pipeline, GST_STATE_PAUSED);
+    gst_element_get_state(pipeline, NULL, NULL, 60 * GST_SECOND);
+    gint64 begin = g_get_monotonic_time();
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    g_autoptr(GstMessage) end = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    double seconds = (double)(g_get_monotonic_time() - begin) / G_USEC_PER_SEC;
+    g_assert_cmpint(GST_MESSAGE_TYPE(end), ==, GST_MESSAGE_EOS);
+    g_object_get(element, "stats", &stats, NULL);
+    g_object_get(sink, "stats", &sink_stats, NULL);
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_structure_get(stats, "frames", G_TYPE_UINT64, &frames, "fast-frames", G_TYPE_UINT64, &fast, "dropped",
+                      G_TYPE_UINT64, &dropped, NULL);
+    gst_structure_get(sink_stats, "rendered", G_TYPE_UINT64, &rendered, NULL);
+    g_test_message("%.1f s; %" G_GUINT64_FORMAT " frames by the networks, %" G_GUINT64_FORMAT " resampled", seconds,
+                   frames, fast);
+    g_assert_cmpuint(frames + fast, ==, 50);
+    g_assert_cmpuint(frames, >, 0);
+    g_assert_cmpuint(fast, >, 20);
+    g_assert_cmpuint(dropped, ==, 0);
+    g_assert_cmpuint(rendered, >, 25); /* the first late ones come too late for the sink, too */
+}
+
 static void test_latency(void) {
     GstHarness *h = harness_new("");
     g_autoptr(GstElement) element = gst_harness_find_element(h, "yonossr");
@@ -531,6 +564,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/stream/late-machine", test_late_machine);
     g_test_add_func("/stream/late-policies", test_late_policies);
     g_test_add_func("/stream/drop-warns", test_drop_warns);
+    g_test_add_func("/stream/fast-playback", test_fast_playback);
     g_test_add_func("/stream/latency", test_latency);
     g_test_add_func("/stream/flush", test_flush);
     g_test_add_func("/stream/metas", test_metas);
