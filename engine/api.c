@@ -3,11 +3,13 @@
  * YonosUpscaler: a model with options on a backend; see yonos.h.
  *
  * Plans are made per frame size, format and options (a YonosFrameSpec) and the latest few
- * are kept. The frame's memory is checked against its format before any kernel sees it.
+ * are kept. Upscalers of one model and the same backend options share the backend, and with it
+ * the packed weights (plan/shared.h). The frame's memory is checked against its format before any kernel sees it.
  */
 #include "backend/format.h"
 #include "model/model.h"
 #include "plan/plan.h"
+#include "plan/shared.h"
 
 enum {
     KEPT_PLANS = 2,
@@ -21,7 +23,8 @@ typedef struct {
 
 struct _YonosUpscaler {
     YonosModel *model;
-    YonosBackend *backend;
+    YonosShared *shared;
+    YonosBackend *backend; /* shared's */
     YonosOptions options;
     KeptPlan kept[KEPT_PLANS]; /* latest first; plan is NULL in free places */
     gboolean reuse;
@@ -106,23 +109,27 @@ YonosUpscaler *yonos_upscaler_new(YonosModel *model, const YonosOptions *options
     const YonosOptions *o = options ? options : &defaults;
     if (!check_options(o, error))
         return NULL;
-    YonosBackend *backend = yonos_backend_open(o->backend ? o->backend : "auto", o->precision, o->threads, error);
-    if (!backend)
+    YonosShared *shared =
+        yonos_shared_open(model, o->backend ? o->backend : "auto", o->precision, o->threads, error);
+    if (!shared)
         return NULL;
     YonosUpscaler *upscaler = g_new0(YonosUpscaler, 1);
     upscaler->model = yonos_model_ref(model);
-    upscaler->backend = backend;
+    upscaler->shared = shared;
+    upscaler->backend = yonos_shared_get_backend(shared);
     upscaler->options = *o;
-    upscaler->options.backend = backend->name;
+    upscaler->options.backend = upscaler->backend->name;
     return upscaler;
 }
 
 void yonos_upscaler_free(YonosUpscaler *upscaler) {
     if (!upscaler)
         return;
+    yonos_shared_lock(upscaler->shared);
     for (guint i = 0; i < KEPT_PLANS; i++)
         yonos_plan_free(upscaler->kept[i].plan);
-    yonos_backend_close(upscaler->backend);
+    yonos_shared_unlock(upscaler->shared);
+    yonos_shared_close(upscaler->shared);
     yonos_model_unref(upscaler->model);
     g_free(upscaler);
 }
@@ -179,7 +186,10 @@ static YonosPlan *plan_for(YonosUpscaler *upscaler, int width, int height, Yonos
     };
     if (yonos_format_get_info(format)->layout == YONOS_LAYOUT_YUV420)
         spec.colour = *colour;
-    return get_plan(upscaler, &spec, error);
+    yonos_shared_lock(upscaler->shared);
+    YonosPlan *plan = get_plan(upscaler, &spec, error);
+    yonos_shared_unlock(upscaler->shared);
+    return plan;
 }
 
 gboolean yonos_upscaler_prepare(YonosUpscaler *upscaler, int width, int height, YonosFormat format,
@@ -212,7 +222,9 @@ gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, Y
     if (!yonos_plan_set_reuse(plan, upscaler->reuse, error))
         return FALSE;
     guint64 noise_frame = upscaler->options.noise_mode == YONOS_NOISE_STATIC ? 0 : frame_number;
+    yonos_shared_lock_run(upscaler->shared);
     gboolean ok = yonos_plan_run(plan, in, out, upscaler->options.seed, noise_frame, &upscaler->cancelled, error);
+    yonos_shared_unlock_run(upscaler->shared);
     YonosPlanInfo info;
     yonos_plan_get_info(plan, &info);
     upscaler->tiles_run += info.tiles_run;
@@ -268,12 +280,15 @@ static YonosPrecision precision_of(YonosDType dtype) {
 void yonos_upscaler_get_info(const YonosUpscaler *upscaler, YonosUpscalerInfo *info) {
     g_return_if_fail(upscaler != NULL && info != NULL);
     YonosBackend *backend = upscaler->backend;
+    yonos_shared_lock(upscaler->shared); /* another upscaler may be packing weights */
+    guint64 weight_bytes = backend->weight_bytes ? backend->weight_bytes(backend) : 0;
+    yonos_shared_unlock(upscaler->shared);
     *info = (YonosUpscalerInfo){
         .backend = backend->name,
         .device = backend->device,
         .precision = precision_of(backend->dtype),
         .threads = backend->threads,
-        .weight_bytes = backend->weight_bytes ? backend->weight_bytes(backend) : 0,
+        .weight_bytes = weight_bytes,
         .tiles_run = upscaler->tiles_run,
         .tiles_reused = upscaler->tiles_reused,
     };

@@ -162,7 +162,8 @@ typedef struct {
 /*
  * Places a model on a backend. Takes its own reference to `model`.
  * Errors: ARGUMENT (an option out of range), DEVICE (backend not there), MEMORY.
- * One upscaler belongs to one thread at a time; several upscalers may run at once.
+ * One upscaler belongs to one thread at a time; several upscalers may run at once. Those of the same model, backend,
+ * precision and threads have one copy of the packed weights.
  */
 YONOS_API YonosUpscaler *yonos_upscaler_new(YonosModel *model, const YonosOptions *options, GError **error);
 YONOS_API void yonos_upscaler_free(YonosUpscaler *upscaler);

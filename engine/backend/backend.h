@@ -49,6 +49,7 @@ struct _YonosBackend {
     const char *device;       /* in words */
     int threads;
     YonosDType dtype;         /* storage type of the networks' activations */
+    gboolean parallel_runs;   /* kernels of different plans may run in several threads at once; preparing never may */
     YonosOp op[YONOS_OP_COUNT];
 
     /* 64-byte aligned memory that the kernels read and write; contents undefined. */

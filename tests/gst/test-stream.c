@@ -513,6 +513,42 @@ static void test_shared_model(void) {
     g_unlink(link);
 }
 
+static guint64 weights(GstHarness *h) { return stats_count(h, "weight-bytes"); }
+
+static gpointer push_ten(gpointer data) {
+    GstHarness *h = data;
+    for (int i = 0; i < 10; i++)
+        g_assert_cmpint(gst_harness_push(h, frame_new(rgb, i)), ==, GST_FLOW_OK);
+    return NULL;
+}
+
+/* Packed weights are in memory once, for elements that run alike; and both may run at the same time. */
+static void test_shared_weights(void) {
+    GstHarness *a = harness_new("noise-mode=per-frame");
+    gst_harness_set_src_caps_str(a, rgb);
+    push_frames(a, 0, 1);
+    g_assert_cmpuint(weights(a), >, 0);
+    GstHarness *b = harness_new("noise-mode=per-frame"), *alone = harness_new("noise-mode=per-frame threads=2");
+    g_assert_cmpuint(weights(b), ==, weights(a)); /* before its first caps */
+    g_assert_cmpuint(weights(alone), ==, 0);
+    gst_harness_set_src_caps_str(b, rgb);
+    GThread *one = g_thread_new("a", push_ten, a), *other = g_thread_new("b", push_ten, b);
+    g_thread_join(one);
+    g_thread_join(other);
+    for (int i = 0; i < 10; i++) {
+        GstBuffer *x = gst_harness_pull(a), *y = gst_harness_pull(b);
+        assert_same(bytes_of(x), bytes_of(y));
+        gst_buffer_unref(x);
+        gst_buffer_unref(y);
+    }
+    guint64 before = weights(b);
+    gst_harness_teardown(a);
+    push_frames(b, 0, 1); /* the weights stay for the one that is left */
+    g_assert_cmpuint(weights(b), ==, before);
+    gst_harness_teardown(b);
+    gst_harness_teardown(alone);
+}
+
 static void test_presets(void) {
     g_autoptr(GstElement) element = gst_element_factory_make("yonossr", NULL);
     gst_object_ref_sink(element);
@@ -574,6 +610,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/stream/messages", test_messages);
     g_test_add_func("/stream/model-change", test_model_change);
     g_test_add_func("/stream/shared-model", test_shared_model);
+    g_test_add_func("/stream/shared-weights", test_shared_weights);
     g_test_add_func("/stream/presets", test_presets);
     g_test_add_func("/stream/controlled", test_controlled);
     return run_tests();

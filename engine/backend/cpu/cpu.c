@@ -120,6 +120,7 @@ YonosBackend *yonos_backend_cpu_new(YonosPrecision precision, int threads, GErro
     backend->threads = threads > 0 ? threads : (int)g_get_num_processors();
     backend->device = g_strdup_printf("CPU, %d thread%s", backend->threads, backend->threads == 1 ? "" : "s");
     backend->dtype = dtype;
+    backend->parallel_runs = TRUE; /* a run touches its plan's memory and primitives; oneDNN's CPU streams hold nothing */
     yonos_ref_fill_ops(cpu->fallback);
     fill_ops(backend->op);
     yonos_host_fill_memory(backend);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * See shared.h. There are as many shared backends as different settings in use: a list serves.
+ */
+#include "plan/shared.h"
+
+struct _YonosShared {
+    gconstpointer model;
+    char *name;
+    YonosPrecision precision;
+    int threads;
+    guint users;
+    YonosBackend *backend;
+    GMutex lock;
+};
+
+static GMutex list_lock;
+static GSList *list; /* YonosShared, under list_lock */
+
+static YonosShared *find(gconstpointer model, const char *name, YonosPrecision precision, int threads) {
+    for (GSList *item = list; item; item = item->next) {
+        YonosShared *shared = item->data;
+        if (shared->model == model && strcmp(shared->name, name) == 0 && shared->precision == precision &&
+            shared->threads == threads)
+            return shared;
+    }
+    return NULL;
+}
+
+YonosShared *yonos_shared_open(gconstpointer model, const char *name, YonosPrecision precision, int threads,
+                               GError **error) {
+    g_mutex_lock(&list_lock);
+    YonosShared *shared = find(model, name, precision, threads);
+    YonosBackend *backend = shared ? NULL : yonos_backend_open(name, precision, threads, error);
+    if (backend) {
+        shared = g_new0(YonosShared, 1);
+        *shared = (YonosShared){.model = model,
+                                .name = g_strdup(name),
+                                .precision = precision,
+                                .threads = threads,
+                                .backend = backend};
+        g_mutex_init(&shared->lock);
+        list = g_slist_prepend(list, shared);
+    }
+    if (shared)
+        shared->users++;
+    g_mutex_unlock(&list_lock);
+    return shared;
+}
+
+void yonos_shared_close(YonosShared *shared) {
+    if (!shared)
+        return;
+    g_mutex_lock(&list_lock);
+    gboolean last = --shared->users == 0;
+    if (last)
+        list = g_slist_remove(list, shared);
+    g_mutex_unlock(&list_lock);
+    if (!last)
+        return;
+    yonos_backend_close(shared->backend);
+    g_mutex_clear(&shared->lock);
+    g_free(shared->name);
+    g_free(shared);
+}
+
+YonosBackend *yonos_shared_get_backend(const YonosShared *shared) {
+    return shared->backend;
+}
+
+void yonos_shared_lock(YonosShared *shared) {
+    g_mutex_lock(&shared->lock);
+}
+
+void yonos_shared_unlock(YonosShared *shared) {
+    g_mutex_unlock(&shared->lock);
+}
+
+void yonos_shared_lock_run(YonosShared *shared) {
+    if (!shared->backend->parallel_runs)
+        g_mutex_lock(&shared->lock);
+}
+
+void yonos_shared_unlock_run(YonosShared *shared) {
+    if (!shared->backend->parallel_runs)
+        g_mutex_unlock(&shared->lock);
+}
