@@ -165,7 +165,7 @@ static void test_history(gconstpointer name) {
         yonos_upscaler_set_seed(upscaler, (guint64)i);
         yonos_upscaler_set_noise_mode(upscaler, YONOS_NOISE_STATIC);
         yonos_upscaler_set_colour_fix(upscaler, YONOS_COLOUR_FIX_ADAIN);
-        g_autoptr(Picture) unused = upscale(upscaler, other, PICTURE_TIGHT, 50 + (guint64)i);
+        picture_free(upscale(upscaler, other, PICTURE_TIGHT, 50 + (guint64)i));
         yonos_upscaler_set_seed(upscaler, 0);
         yonos_upscaler_set_noise_mode(upscaler, YONOS_NOISE_PER_FRAME);
         yonos_upscaler_set_colour_fix(upscaler, YONOS_COLOUR_FIX_DEFAULT);
