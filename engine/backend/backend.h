@@ -11,6 +11,8 @@
 #ifndef YONOS_BACKEND_H
 #define YONOS_BACKEND_H
 
+#include <gmodule.h>
+
 #include "graph/graph.h"
 
 typedef struct _YonosBackend YonosBackend;
@@ -66,9 +68,9 @@ struct _YonosBackend {
 };
 
 /*
- * Opens a backend by name: "ref", "cpu", "cuda", or "auto" (cuda where it works, else cpu, with one log
- * line that says why). threads: 0 = one per processor. A backend and its kernels belong to one thread at
- * a time. Errors: ARGUMENT (unknown name, threads, precision it cannot do), DEVICE.
+ * Opens a backend by name: "ref", "cpu", "cuda" (or "cuda:N" for the device of that number), or "auto" (cuda
+ * where it works, else cpu, with one log line that says why). threads: 0 = one per processor. A backend and its
+ * kernels belong to one thread at a time. Errors: ARGUMENT (unknown name, threads, precision it cannot do), DEVICE.
  */
 YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int threads, GError **error);
 void yonos_backend_close(YonosBackend *backend);
@@ -76,6 +78,19 @@ void yonos_backend_close(YonosBackend *backend);
 /* Constructors behind yonos_backend_open(). */
 YonosBackend *yonos_backend_ref_new(YonosPrecision precision, GError **error);
 YonosBackend *yonos_backend_cpu_new(YonosPrecision precision, int threads, GError **error);
+YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, GError **error);
+
+/*
+ * The CUDA backend is a module that is loaded at run time, so that nothing else needs CUDA's libraries. It is the
+ * file YONOS_CUDA_MODULE in a folder of the colon-separated list $YONOS_MODULES_PATH, or in the library's own
+ * folder for modules where the variable is not set, and has one entry point, named YONOS_CUDA_ENTRY. The entry
+ * point gets YONOS_BACKEND_ABI of the caller: a module made for another contract refuses with an error. Modules
+ * stay loaded.
+ */
+#define YONOS_CUDA_MODULE "libyonos-cuda." G_MODULE_SUFFIX
+#define YONOS_CUDA_ENTRY "yonos_cuda_open"
+enum { YONOS_BACKEND_ABI = 1 }; /* to be raised when this header or graph.h changes */
+typedef YonosBackend *(*YonosCudaEntry)(int abi, YonosPrecision precision, int device, GError **error);
 
 /* ref's table, which others start from. */
 void yonos_ref_fill_ops(YonosOp op[YONOS_OP_COUNT]);

@@ -4,13 +4,27 @@
  */
 #include "backend/backend.h"
 
-enum { MAX_THREADS = 256 };
+enum { MAX_THREADS = 256, MAX_DEVICE = 255 };
 
 static YonosBackend *open_auto(YonosPrecision precision, int threads, GError **error) {
-    YonosBackend *backend = yonos_backend_cpu_new(precision, threads, error);
+    g_autoptr(GError) why = NULL;
+    YonosBackend *backend = yonos_backend_cuda_new(precision, 0, &why);
     if (backend)
-        g_info("backend auto: cpu, because this build has no CUDA module");
+        return backend;
+    backend = yonos_backend_cpu_new(precision, threads, error);
+    if (backend)
+        g_info("backend auto: cpu, because of this: %s", why->message);
     return backend;
+}
+
+/* `number` is what follows "cuda:". */
+static YonosBackend *open_cuda(const char *number, YonosPrecision precision, GError **error) {
+    guint64 device;
+    if (g_ascii_string_to_unsigned(number, 10, 0, MAX_DEVICE, &device, NULL))
+        return yonos_backend_cuda_new(precision, (int)device, error);
+    yonos_fail(error, YONOS_ERROR_ARGUMENT, "option backend is \"cuda:%s\", but a device is a number from 0 to %d", number,
+               MAX_DEVICE);
+    return NULL;
 }
 
 YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int threads, GError **error) {
@@ -26,9 +40,10 @@ YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int
     if (strcmp(name, "ref") == 0)
         return yonos_backend_ref_new(precision, error);
     if (strcmp(name, "cuda") == 0)
-        yonos_fail(error, YONOS_ERROR_DEVICE, "backend cuda: this build has no CUDA module; use cpu or auto");
-    else
-        yonos_fail(error, YONOS_ERROR_ARGUMENT, "option backend is \"%s\", but must be auto, cpu, cuda or ref", name);
+        return yonos_backend_cuda_new(precision, 0, error);
+    if (g_str_has_prefix(name, "cuda:"))
+        return open_cuda(name + strlen("cuda:"), precision, error);
+    yonos_fail(error, YONOS_ERROR_ARGUMENT, "option backend is \"%s\", but must be auto, cpu, cuda, cuda:N or ref", name);
     return NULL;
 }
 
