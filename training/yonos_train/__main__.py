@@ -7,13 +7,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a machine that also does 
 
 import torch  # noqa: E402
 
-from . import evaluate, export, stages  # noqa: E402
+from . import autoencoder, diffusion, evaluate, export  # noqa: E402
 from .config import read_config  # noqa: E402
 
 STAGES = {
-    "autoencoder": stages.autoencoder,
-    "direct": stages.direct,
-    "decoder": stages.decoder,
+    "autoencoder": autoencoder.autoencoder,
+    "direct": diffusion.direct,
+    "distill": diffusion.distill,
+    "decoder": autoencoder.decoder,
     "export": export.export,
     "make-lr": evaluate.make_lr,
     "evaluate": evaluate.evaluate,
@@ -21,12 +22,12 @@ STAGES = {
 }
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(prog="yonos_train", description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("--config", required=True, help="a TOML file of training/configs")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. decoder.minutes=5 data=/path")
-    arguments = parser.parse_intermixed_args()
+    arguments = parser.parse_intermixed_args(arguments)
     config = read_config(arguments.config, arguments.overrides)
     torch.manual_seed(config["seed"])
     torch.set_num_threads(config["threads"])

@@ -1,22 +1,86 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Configurations: a TOML file plus key=value overrides, dots for tables."""
+"""Configurations: the defaults below, a TOML file over them, key=value overrides over both."""
+import copy
 import tomllib
+
+# Every key there is, so that a misspelt one is an error. None: no value unless the file or the command line gives one.
+_STAGE = {
+    "init": None,           # a model folder whose weights the stage starts from; it stands for the stage until that has run
+    "minutes": None,        # length of the stage by the clock, or
+    "steps": None,          # in optimiser steps: then the run repeats bit by bit on one machine
+    "stop_at": None,        # end this run there, to go on later; in the unit of the length
+    "learning_rate": 1e-3,
+}
+DEFAULTS = {
+    "name": None, "scale": None, "seed": 0,
+    "threads": 2,           # of PyTorch on the CPU
+    "workers": 0,           # processes that prepare batches; 0: the training process does it
+    "bf16": True,           # autocast
+    "compile": True,        # torch.compile
+    "crop": 128, "batch": 8,
+    "runs": "runs",         # checkpoints go to RUNS/NAME/
+    "data": None,           # folder of images
+    "listing": None,        # text file in it that names those to use
+    "lpips": None,          # safetensors file of LPIPS weights
+    "autoencoder": _STAGE | {"widths": None, "latent_channels": None, "groups": 8, "lpips_weight": 0.3},
+    "unet": {"widths": None, "groups": 16},
+    "direct": _STAGE | {"last_share": 0.5, "loss_weight": "clean"},
+    "distill": _STAGE | {"teacher": None, "last_share": 0.5, "loss_weight": "clean"},
+    "decoder": _STAGE | {"lpips_weight": 0.5, "unet": True},
+    "export": {"folder": None, "licence": None, "training": None, "dtype": "float16"},
+    "evaluate": {"sets": None, "work": None, "element": None},
+    "sheet": {"set": None, "name": None, "box": None, "zoom": 2, "file": None},
+}
 
 
 def read_config(path, overrides=()):
-    """The file's dictionary with every `a.b=value` of `overrides` put in; values are read as TOML, else as text."""
+    """The defaults with the file's values and every `a.b=value` of `overrides` put in; values are read as TOML, else as text."""
     with open(path, "rb") as file:
-        config = tomllib.load(file)
+        given = tomllib.load(file)
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
             raise SystemExit(f"{override}: an override is key=value")
         *tables, last = key.split(".")
-        table = config
+        table = given
         for name in tables:
             table = table.setdefault(name, {})
         try:
             table[last] = tomllib.loads(f"x = {text}")["x"]
         except tomllib.TOMLDecodeError:
             table[last] = text
-    return config
+    return _merged(DEFAULTS, given, str(path))
+
+
+def _merged(defaults, given, where):
+    result = copy.deepcopy(defaults)
+    for key, value in given.items():
+        if key not in defaults:
+            raise SystemExit(f"{where}: no key {key!r}; there are {', '.join(defaults)}")
+        if isinstance(defaults[key], dict):
+            if not isinstance(value, dict):
+                raise SystemExit(f"{where}: {key} is a table, [{key}]")
+            value = _merged(defaults[key], value, f"{where}, [{key}]")
+        result[key] = value
+    return result
+
+
+def needed(config, key):
+    """The value of `a.b`, which must have been given."""
+    value = config
+    for name in key.split("."):
+        value = value[name]
+    if value is None:
+        raise SystemExit(f"{key} is missing: set it in the config or on the command line, {key}=VALUE")
+    return value
+
+
+def scheduled(value, position):
+    """A weight that is one number, or a list of [from, weight] in the unit of the stage's length (minutes or steps)."""
+    if not isinstance(value, list):
+        return value
+    weight = 0.0
+    for begin, later in value:
+        if position >= begin:
+            weight = later
+    return weight

@@ -4,19 +4,19 @@ import json
 import pathlib
 
 import diffusers
+import torch
 
-from .loop import load_ema
-from .networks import make_autoencoder, make_scheduler, make_unet
-from .stages import scaling_factor
+from .config import needed
+from .networks import LAST, make_scheduler, trained_autoencoder, trained_decoder, trained_unet
 
 
 def export(config):
-    """export.folder gets model_index.json, unet/, vae/, scheduler/."""
-    folder = pathlib.Path(config["export"]["folder"])
-    model = load_ema(config, "autoencoder", make_autoencoder(config, scaling_factor(config)))
-    load_ema(config, "decoder", model.decoder)
-    load_ema(config, "direct", make_unet(config)).half().save_pretrained(folder / "unet")
-    model.half().save_pretrained(folder / "vae")
+    """export.folder gets model_index.json, unet/, vae/, scheduler/, from the stages that have run and their inits."""
+    folder = pathlib.Path(needed(config, "export.folder"))
+    dtype = getattr(torch, config["export"]["dtype"])
+    model = trained_autoencoder(config)
+    trained_unet(config, model).to(dtype).save_pretrained(folder / "unet")
+    trained_decoder(config, model).to(dtype).save_pretrained(folder / "vae")
     make_scheduler().save_pretrained(folder / "scheduler")
     index = {
         "_class_name": "YonosPipeline",
@@ -24,7 +24,7 @@ def export(config):
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"],
         "scheduler": ["diffusers", "DDIMScheduler"],
-        "yonos": {"format_version": 1, "name": config["name"], "scale": config["scale"], "timestep": 999,
+        "yonos": {"format_version": 1, "name": config["name"], "scale": config["scale"], "timestep": LAST,
                   "conditioning": "concat_latent", "upsample_filter": "bicubic", "colour_fix": "back-projection",
                   "licence": config["export"]["licence"], "training": config["export"]["training"]},
     }

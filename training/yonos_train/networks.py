@@ -1,31 +1,113 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The networks of a config, as diffusers' own classes, and the one step."""
+"""The networks of a config as diffusers' own classes: new, from a model folder, or as a stage left them; the one step."""
+import json
+import pathlib
+
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
+from .config import needed
+from .loop import checkpoint_path, load_ema
+
 BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
+LAST = 999  # the timestep of inference
 
 
-def make_autoencoder(config, scaling_factor=1.0):
-    widths = config["autoencoder"]["widths"]
+def _from_folder(network, folder, part):
+    if not (pathlib.Path(folder) / part / "config.json").exists():
+        raise SystemExit(f"{folder}: no model folder, {part}/config.json is missing")
+    return network.from_pretrained(folder, subfolder=part, torch_dtype=torch.float32)
+
+
+def _new_autoencoder(config):
+    widths = needed(config, "autoencoder.widths")
     return AutoencoderKL(
         in_channels=3, out_channels=3,
         down_block_types=("DownEncoderBlock2D",) * len(widths), up_block_types=("UpDecoderBlock2D",) * len(widths),
-        block_out_channels=tuple(widths), layers_per_block=1, latent_channels=config["autoencoder"]["latent_channels"],
-        norm_num_groups=config["autoencoder"]["groups"], sample_size=config["crop"], scaling_factor=scaling_factor,
-        mid_block_add_attention=False, use_quant_conv=False, use_post_quant_conv=False,
-    ).to(memory_format=torch.channels_last)
+        block_out_channels=tuple(widths), layers_per_block=1,
+        latent_channels=needed(config, "autoencoder.latent_channels"),
+        norm_num_groups=config["autoencoder"]["groups"], sample_size=config["crop"], scaling_factor=1.0,
+        mid_block_add_attention=False, use_quant_conv=False, use_post_quant_conv=False)
 
 
-def make_unet(config):
-    widths, latent = config["unet"]["widths"], config["autoencoder"]["latent_channels"]
+def _new_unet(config, autoencoder):
+    widths, latent = needed(config, "unet.widths"), autoencoder.config.latent_channels
     return UNet2DConditionModel(
-        sample_size=config["crop"] // 8, in_channels=2 * latent, out_channels=latent,
+        sample_size=config["crop"] // latent_factor(autoencoder), in_channels=2 * latent, out_channels=latent,
         down_block_types=("DownBlock2D",) * len(widths), up_block_types=("UpBlock2D",) * len(widths),
         mid_block_type="UNetMidBlock2D", block_out_channels=tuple(widths), layers_per_block=1,
-        norm_num_groups=config["unet"]["groups"], cross_attention_dim=8,
-    ).to(memory_format=torch.channels_last)
+        norm_num_groups=config["unet"]["groups"], cross_attention_dim=8)
+
+
+def latent_factor(autoencoder):
+    return 2 ** (len(autoencoder.config.block_out_channels) - 1)
+
+
+def initial_autoencoder(config):
+    """What the stage autoencoder starts from."""
+    folder = config["autoencoder"]["init"]
+    model = _from_folder(AutoencoderKL, folder, "vae") if folder else _new_autoencoder(config)
+    return model.to(memory_format=torch.channels_last)
+
+
+def _scaling_path(config):
+    return checkpoint_path(config, "autoencoder").with_name("scaling.json")
+
+
+def save_scaling_factor(config, latents):
+    """1 / standard deviation of the latents; measured once, behind the autoencoder stage."""
+    _scaling_path(config).write_text(json.dumps({"scaling_factor": 1 / latents.std().item()}))
+
+
+def trained_autoencoder(config):
+    """The autoencoder behind its stage, its scaling factor in its config; its decoder is not yet the tuned one."""
+    model = initial_autoencoder(config)
+    if load_ema(config, "autoencoder", model):
+        if not _scaling_path(config).exists():
+            raise SystemExit(f"{_scaling_path(config)} is missing: let the stage autoencoder end")
+        model.register_to_config(**json.loads(_scaling_path(config).read_text()))
+    elif not config["autoencoder"]["init"]:
+        raise SystemExit(f"{checkpoint_path(config, 'autoencoder')} is missing: run the stage autoencoder, or name a "
+                         "model folder as autoencoder.init")
+    return model
+
+
+def trained_decoder(config, autoencoder):
+    """Puts the tuned decoder into `autoencoder`: the stage's, else that of decoder.init, else leaves it as it is."""
+    folder = config["decoder"]["init"]
+    if folder:
+        autoencoder.decoder.load_state_dict(_from_folder(AutoencoderKL, folder, "vae").decoder.state_dict())
+    load_ema(config, "decoder", autoencoder.decoder)
+    return autoencoder
+
+
+def unet_stage(config):
+    """Which stage makes this config's U-Net: distill where there is a teacher, else direct."""
+    return "distill" if config["distill"]["teacher"] else "direct"
+
+
+def teacher_unet(config):
+    return _from_folder(UNet2DConditionModel, needed(config, "distill.teacher"), "unet").to(
+        memory_format=torch.channels_last)
+
+
+def initial_unet(config, stage, autoencoder):
+    """What direct or distill starts from: its init, else the teacher (distill) or new weights (direct)."""
+    if config[stage]["init"]:
+        model = _from_folder(UNet2DConditionModel, config[stage]["init"], "unet")
+    else:
+        model = teacher_unet(config) if stage == "distill" else _new_unet(config, autoencoder)
+    return model.to(memory_format=torch.channels_last)
+
+
+def trained_unet(config, autoencoder):
+    stage = unet_stage(config)
+    model = initial_unet(config, stage, autoencoder)
+    if not load_ema(config, stage, model) and not config[stage]["init"]:
+        raise SystemExit(f"{checkpoint_path(config, stage)} is missing: run the stage {stage}, or name a model folder "
+                         f"as {stage}.init")
+    return model
 
 
 def make_scheduler():
@@ -40,15 +122,21 @@ def alphas_cumprod(steps=1000):
 class OneStep:
     """zhat(z_t, z_l, t) of a v-predicting U-Net that sees [z_t, z_l]."""
 
-    def __init__(self, unet):
+    def __init__(self, unet, compiled=True):
         self.alphas = alphas_cumprod()
         self.context = torch.zeros(1, 1, 8)  # text-free: diffusers wants the argument, no layer reads it
-        self.unet = torch.compile(
-            lambda z, z_l, t: unet(torch.cat([z, z_l], 1), t, encoder_hidden_states=self.context).sample)
+        def call(z, z_l, t):
+            return unet(torch.cat([z, z_l], 1), t, encoder_hidden_states=self.context).sample
+        self.unet = torch.compile(call) if compiled else call
 
     def noisy(self, z_h, t, noise):
+        """z_t = alpha_t z_h + sigma_t noise"""
         a = self.alphas[t].view(-1, 1, 1, 1)
         return a.sqrt() * z_h + (1 - a).sqrt() * noise
+
+    def signal_to_noise(self, t):
+        """exp(lambda_t) = alpha_t^2 / sigma_t^2"""
+        return self.alphas[t] / (1 - self.alphas[t])
 
     def __call__(self, z, z_l, t):
         a = self.alphas[t].view(-1, 1, 1, 1)

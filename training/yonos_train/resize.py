@@ -37,12 +37,6 @@ def resize(x, height, width):
         return torch.matmul(rows, _matrix(x.shape[3], width).to(x.device).t())
 
 
-def degrade(hr, scale):
-    """The low-resolution image: bicubic, rounded to 8 bits."""
-    lr = resize(hr, hr.shape[2] // scale, hr.shape[3] // scale).clamp(-1, 1)
-    return torch.round((lr + 1) * 127.5) / 127.5 - 1
-
-
 def back_project(image, lr):
     """image + upsample(lr - downsample(image)): the colour fix that inference uses."""
     down = resize(image, lr.shape[2], lr.shape[3])

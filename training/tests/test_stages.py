@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every stage runs, x2 direct and x4 distilled from it; the exported folders load in diffusers."""
+import json
+import unittest
+
+import torch
+from common import StageTest
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+
+
+class Chain(StageTest):
+    def test_chain(self):
+        for stage in ("autoencoder", "direct", "decoder", "export"):
+            self.run_stage(stage)
+        teacher = UNet2DConditionModel.from_pretrained(self.work / "model", subfolder="unet")
+        x4 = ("name=x4", "scale=4", f"autoencoder.init={self.work}/model", f"distill.teacher={self.work}/model",
+              f"export.folder={self.work}/model-x4")
+        for stage in ("distill", "decoder", "export"):
+            self.run_stage(stage, *x4)
+        folder = self.work / "model-x4"
+        unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
+        DDIMScheduler.from_pretrained(folder, subfolder="scheduler")
+        self.assertEqual(json.loads((folder / "model_index.json").read_text())["yonos"]["scale"], 4)
+        before, after = (AutoencoderKL.from_pretrained(self.work / name, subfolder="vae") for name in ("model", "model-x4"))
+        self.assertEqual(before.config.scaling_factor, after.config.scaling_factor)
+        self.assertTrue(torch.equal(before.encoder.conv_in.weight, after.encoder.conv_in.weight))
+        self.assertFalse(torch.equal(before.decoder.conv_in.weight, after.decoder.conv_in.weight))
+        difference = (teacher.conv_in.weight - unet.conv_in.weight).abs().max().item()
+        self.assertTrue(0 < difference < 0.01, difference)  # three steps away from the teacher
+
+    def test_folder_stands_for_stages(self):
+        """With inits alone, export writes the same weights again."""
+        for stage in ("autoencoder", "direct", "export"):
+            self.run_stage(stage, "name=source", f"export.folder={self.work}/source", "export.dtype=float32")
+        inits = [f"{stage}.init={self.work}/source" for stage in ("autoencoder", "direct", "decoder")]
+        self.run_stage("export", "name=copy", f"export.folder={self.work}/copy", "export.dtype=float32", *inits)
+        for part, network in (("unet", UNet2DConditionModel), ("vae", AutoencoderKL)):
+            a, b = (network.from_pretrained(self.work / name, subfolder=part) for name in ("source", "copy"))
+            for key, value in a.state_dict().items():
+                self.assertTrue(torch.equal(value, b.state_dict()[key]), key)
+
+    def test_mistakes(self):
+        for overrides, words in ((["decoder.lpips_wieght=1"], "no key 'lpips_wieght'"), (["x"], "key=value"),
+                                 (["decoder=3"], "is a table"), (["name=new"], "run the stage autoencoder"),
+                                 (["autoencoder.init=/nowhere"], "/nowhere"), (["listing=none"], "none"),
+                                 (["name=new", "autoencoder.steps='x'"], "")):
+            with self.subTest(overrides), self.assertRaises((SystemExit, OSError, TypeError)) as caught:
+                self.run_stage("direct", *overrides)
+            self.assertIn(words, str(caught.exception))
+
+
+if __name__ == "__main__":
+    unittest.main()
