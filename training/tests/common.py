@@ -11,6 +11,7 @@ import unittest
 TRAINING = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TRAINING))
 
+import av  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
@@ -28,6 +29,19 @@ def write_images(folder, count=3, size=64):
     for i in range(count):
         small = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
         Image.fromarray(small).resize((size, size), Image.BICUBIC).save(folder / f"{i}.png")
+
+
+def write_video(path, count=12, size=96):
+    """A pan over a smooth picture, two pixels a frame, in H.264."""
+    rng = np.random.default_rng(1)
+    picture = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8)).resize((size + 2 * count, size), Image.BICUBIC)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.options = size, size, "yuv420p", {"crf": "16"}
+        for i in range(count):
+            frame = av.VideoFrame.from_image(picture.crop((2 * i, 0, 2 * i + size, size)))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 def write_lpips(path):

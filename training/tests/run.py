@@ -7,7 +7,7 @@ import sys
 import unittest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-for module in ("torch", "diffusers", "numpy", "PIL"):
+for module in ("torch", "diffusers", "numpy", "PIL", "av", "cv2"):
     if importlib.util.find_spec(module) is None:
         print(f"skipped: no Python module {module}; see training/requirements.txt")
         sys.exit(77)

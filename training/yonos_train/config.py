@@ -19,8 +19,10 @@ DEFAULTS = {
     "compile": True,        # torch.compile
     "crop": 128, "batch": 8,
     "runs": "runs",         # checkpoints go to RUNS/NAME/
-    "data": None,           # folder of images
+    "data": None,           # folder of images and videos, or a list of folders
     "listing": None,        # text file in it that names those to use
+    # How low-resolution images are made: shares of the kinds, any numbers; crf bounds H.264's quality.
+    "degradation": {"bicubic": 1.0, "h264": 0.0, "second_order": 0.0, "second_order_h264": 0.0, "crf": [18, 36]},
     "lpips": None,          # safetensors file of LPIPS weights
     "autoencoder": _STAGE | {"widths": None, "latent_channels": None, "groups": 8, "lpips_weight": 0.3},
     "unet": {"widths": None, "groups": 16},

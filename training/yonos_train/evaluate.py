@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .data import SUFFIXES
+from .data import IMAGES
 from .lpips import LPIPS
 
 
 def _originals(folder, scale):
     """(name, image) of a set, cropped to a multiple of the scale."""
     for path in sorted(pathlib.Path(folder).iterdir()):
-        if path.suffix.lower() in SUFFIXES | {".bmp"}:
+        if path.suffix.lower() in IMAGES:
             image = Image.open(path).convert("RGB")
             w, h = image.width - image.width % scale, image.height - image.height % scale
             yield path.stem, image.crop((0, 0, w, h))
