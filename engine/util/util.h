@@ -16,6 +16,8 @@
 
 #include "yonos.h"
 
+G_BEGIN_DECLS
+
 /* Sets *error and returns FALSE, so that `return yonos_fail(error, ...)` reads as one step. */
 gboolean yonos_fail(GError **error, YonosError code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
@@ -43,5 +45,7 @@ static inline uint16_t yonos_f32_to_bf16(float f) {
 
 float yonos_f16_to_f32(uint16_t v);
 uint16_t yonos_f32_to_f16(float f);
+
+G_END_DECLS
 
 #endif
