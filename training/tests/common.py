@@ -34,7 +34,8 @@ def write_images(folder, count=3, size=64):
 def write_video(path, count=12, size=96):
     """A pan over a smooth picture, two pixels a frame, in H.264."""
     rng = np.random.default_rng(1)
-    picture = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8)).resize((size + 2 * count, size), Image.BICUBIC)
+    small = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8))
+    picture = small.resize((size + 2 * count, size), Image.BICUBIC)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt, stream.options = size, size, "yuv420p", {"crf": "16"}

@@ -57,7 +57,8 @@ class Losses(unittest.TestCase):
         z_t = step.noisy(z_h, t, noise)
         a = step.alphas[t].view(-1, 1, 1, 1)
         v = a.sqrt() * noise - (1 - a).sqrt() * z_h
-        weighted = diffusion.weighted_error(step(z_t, z_l, t), z_h, diffusion.loss_weight("velocity", step.signal_to_noise(t)))
+        weight = diffusion.loss_weight("velocity", step.signal_to_noise(t))
+        weighted = diffusion.weighted_error(step(z_t, z_l, t), z_h, weight)
         self.assertAlmostEqual(weighted.item(), ((0.7 * z_l - v) ** 2).mean().item(), places=4)
 
     def test_timesteps(self):

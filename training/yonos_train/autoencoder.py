@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The stages that train the autoencoder: autoencoder (reconstruction) and decoder (on the frozen U-Net's one-step latents)."""
+"""The stages that train the autoencoder: autoencoder (reconstruction), decoder (on the frozen U-Net's one-step latents)."""
 import torch
 import torch.nn.functional as F
 

@@ -5,7 +5,7 @@ import tomllib
 
 # Every key there is, so that a misspelt one is an error. None: no value unless the file or the command line gives one.
 _STAGE = {
-    "init": None,           # a model folder whose weights the stage starts from; it stands for the stage until that has run
+    "init": None,           # a model folder whose weights the stage starts from; stands for the stage until that has run
     "minutes": None,        # length of the stage by the clock, or
     "steps": None,          # in optimiser steps: then the run repeats bit by bit on one machine
     "stop_at": None,        # end this run there, to go on later; in the unit of the length
@@ -36,7 +36,7 @@ DEFAULTS = {
 
 
 def read_config(path, overrides=()):
-    """The defaults with the file's values and every `a.b=value` of `overrides` put in; values are read as TOML, else as text."""
+    """The defaults with the file's values and every `a.b=value` of `overrides` put in; values are TOML, else text."""
     with open(path, "rb") as file:
         given = tomllib.load(file)
     for override in overrides:

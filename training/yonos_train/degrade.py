@@ -182,7 +182,7 @@ def jpeg(image, quality):
 
 
 def h264(frames, crf, still_before):
-    """(n, h, w, 3) bytes through x264 at constant quality `crf`, the first frame `still_before` times ahead of the clip."""
+    """(n, h, w, 3) bytes through x264 at constant quality `crf`, the first frame `still_before` times ahead of them."""
     n, height, width, _ = frames.shape
     even = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     even = np.concatenate([even[:1]] * still_before + [even])

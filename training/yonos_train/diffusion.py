@@ -2,7 +2,8 @@
 """The U-Net's stages: direct (the clean latent as target) and distill (the teacher's clean latent as target).
 
 Names follow the paper: z_h = E(HR), z_l = E(upsampled LR), z_t = alpha_t z_h + sigma_t noise, lambda_t = log(alpha_t^2 /
-sigma_t^2), zhat the clean latent that a U-Net makes of z_t. Both losses are E[ w(lambda_t) || zhat(z_t, z_l, t) - target ||^2 ].
+sigma_t^2), zhat the clean latent that a U-Net makes of z_t.
+Both losses are E[ w(lambda_t) || zhat(z_t, z_l, t) - target ||^2 ].
 """
 import torch
 import torch.nn.functional as F

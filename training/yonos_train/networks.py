@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The networks of a config as diffusers' own classes: new, from a model folder, or as a stage left them; the one step."""
+"""The networks of a config as diffusers' own classes: new, from a model folder, or as a stage left them."""
 import json
 import pathlib
 
