@@ -62,6 +62,17 @@ struct _YonosBackend {
     gboolean (*download)(YonosBackend *backend, void *to, const void *from, gsize bytes, GError **error);
     /* Waits until everything given to run() is done. */
     gboolean (*finish)(YonosBackend *backend, GError **error);
+    /*
+     * Optional, all or none: recordings. Between record() and record_end() the run() calls are written down instead of
+     * run; replay() then runs them all, with the tile, seed and frame number of the `run` given, and the tensors, workspace
+     * and kernels of the time of recording. Each kernel must have run once before, and PACK and UNPACK, which touch the
+     * caller's memory, cannot be recorded. record_end() with keep = FALSE, after a failure, drops what was recorded;
+     * else it gives a recording, to be forgotten with forget() before the kernels are released. Errors: DEVICE, MEMORY.
+     */
+    gboolean (*record)(YonosBackend *backend, const YonosRun *run, GError **error);
+    gpointer (*record_end)(YonosBackend *backend, gboolean keep, GError **error);
+    gboolean (*replay)(YonosBackend *backend, gpointer recording, const YonosRun *run, GError **error);
+    void (*forget)(YonosBackend *backend, gpointer recording);
     /* Bytes held for packed weights; shared between the kernels of all plans of this backend. */
     gsize (*weight_bytes)(YonosBackend *backend);
     void (*destroy)(YonosBackend *backend);

@@ -82,6 +82,15 @@ typedef enum {
     YONOS_FILTER_AREA,     /* area = Pillow's BOX */
 } YonosFilter;
 
+/* Where the tiles lie, in output pixels; made by yonos_tile_grid_new() (model/tiles.h). The sum over
+ * tiles of ramp_y[j][y - y0[j]] * ramp_x[i][x - x0[i]] is 1 at every pixel of the frame. */
+typedef struct {
+    int columns, rows;
+    int tile_w, tile_h;
+    int *x0, *y0;             /* [columns], [rows]; may be negative or overhang: windows replicate */
+    float **ramp_x, **ramp_y; /* [columns][tile_w], [rows][tile_h] */
+} YonosTileGrid;
+
 /* What the nodes compute. in[], constant[] and attr are described per operation; every
  * activation tensor of one CONV2D, LINEAR, GROUP_NORM, LAYER_NORM, ATTENTION, GEGLU or
  * CONCAT node has the same dtype; AFFINE and WINDOW convert freely; RESIZE, BLUR, ADAIN,
@@ -185,17 +194,11 @@ typedef struct {
         struct {
             int dilation;
         } blur;
+        struct {
+            const YonosTileGrid *grid; /* the graph's: where the ramps are */
+        } blend;
     } attr;
 } YonosNode;
-
-/* Where the tiles lie, in output pixels; made by yonos_tile_grid_new() (model/tiles.h). The sum over
- * tiles of ramp_y[j][y - y0[j]] * ramp_x[i][x - x0[i]] is 1 at every pixel of the frame. */
-typedef struct {
-    int columns, rows;
-    int tile_w, tile_h;
-    int *x0, *y0;             /* [columns], [rows]; may be negative or overhang: windows replicate */
-    float **ramp_x, **ramp_y; /* [columns][tile_w], [rows][tile_h] */
-} YonosTileGrid;
 
 typedef struct {
     GPtrArray *tensors; /* YonosTensor */

@@ -251,7 +251,7 @@ YonosTensor *yonos_blend(YonosGraph *g, const YonosTensor *tile, YonosTensor *ac
         graph_fail(g, YONOS_ERROR_MODEL, "blend: a tile of %d x %d x %d does not fit the grid's %d x %d",
                    tile->shape.h, tile->shape.w, tile->shape.c, g->grid->tile_h, g->grid->tile_w);
     check_dtype(g, tile, YONOS_DTYPE_F32, "blend");
-    add_node(g, YONOS_OP_BLEND, tile, accumulator, accumulator);
+    add_node(g, YONOS_OP_BLEND, tile, accumulator, accumulator)->attr.blend.grid = g->grid;
     return accumulator;
 }
 

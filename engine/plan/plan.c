@@ -8,13 +8,20 @@
  *   kernels    one prepared kernel per node; they share one workspace
  *
  * The run loop does nothing but call kernels: all that can be decided is decided in
- * yonos_plan_new().
+ * yonos_plan_new(). Where the backend can record, the second run records stretches of nodes
+ * between those that touch the caller's memory, and later runs replay them.
  */
 #include "plan/plan.h"
 
 #include "plan/reuse.h"
 
 enum { SECTIONS = YONOS_SECTION_TAIL + 1 };
+
+/* Nodes from..to as the backend's recording; `from` is the index in plan->recordings. */
+typedef struct {
+    gpointer recording; /* NULL: none yet */
+    guint to;
+} Recording;
 
 struct _YonosPlan {
     YonosBackend *backend;
@@ -30,6 +37,9 @@ struct _YonosPlan {
     YonosPlanInfo info;
     YonosReuse *reuse;               /* NULL: every tile runs */
     guint reuse_from, reuse_to;      /* positions of the nodes that a reused tile leaves out */
+    Recording *recordings;           /* per position */
+    gboolean warm;                   /* every kernel has run once */
+    gboolean eager;                  /* the backend cannot record, or failed to */
     YonosPlanHook hook;
     gpointer hook_data;
 };
@@ -169,6 +179,8 @@ YonosPlan *yonos_plan_new(YonosBackend *backend, YonosGraph *graph, gboolean kee
     plan->order = g_new0(guint, plan->n_nodes);
     plan->kernels = g_new0(YonosKernel, plan->n_nodes);
     plan->data = g_new0(void *, plan->n_tensors);
+    plan->recordings = g_new0(Recording, plan->n_nodes + 1);
+    plan->eager = backend->record == NULL;
     plan->info.flops = graph->flops;
     sort_by_section(plan);
     /* Kernels first: packed weights are shared and stay, so a frame that does not fit fails late but cheaply. */
@@ -184,9 +196,17 @@ YonosPlan *yonos_plan_new(YonosBackend *backend, YonosGraph *graph, gboolean kee
     return plan;
 }
 
+static void forget(YonosPlan *plan, Recording *r) {
+    if (r->recording)
+        plan->backend->forget(plan->backend, r->recording);
+    r->recording = NULL;
+}
+
 void yonos_plan_free(YonosPlan *plan) {
     if (!plan)
         return;
+    for (guint i = 0; i < plan->n_nodes; i++)
+        forget(plan, &plan->recordings[i]);
     for (guint i = 0; i < plan->n_prepared; i++)
         yonos_kernel_release(&plan->kernels[i]);
     yonos_reuse_free(plan->reuse);
@@ -197,22 +217,75 @@ void yonos_plan_free(YonosPlan *plan) {
     yonos_graph_free(plan->graph);
     g_free(plan->order);
     g_free(plan->kernels);
+    g_free(plan->recordings);
     g_free(plan->data);
     g_free(plan);
 }
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-static gboolean run_nodes(YonosPlan *plan, guint from, guint to, const int *cancel, GError **error) {
+static gboolean is_cancelled(const int *cancel, GError **error) {
+    if (!cancel || !g_atomic_int_get(cancel))
+        return FALSE;
+    yonos_fail(error, YONOS_ERROR_CANCELLED, "cancelled");
+    return TRUE;
+}
+
+static gboolean run_eagerly(YonosPlan *plan, guint from, guint to, const int *cancel, GError **error) {
     for (guint position = from; position < to; position++) {
-        if (cancel && g_atomic_int_get(cancel))
-            return yonos_fail(error, YONOS_ERROR_CANCELLED, "cancelled");
         guint index = plan->order[position];
         const YonosKernel *kernel = &plan->kernels[index];
-        if (!kernel->op->run(kernel, &plan->run, error))
+        if (is_cancelled(cancel, error) || !kernel->op->run(kernel, &plan->run, error))
             return FALSE;
         if (plan->hook)
             plan->hook(plan, index, plan->hook_data);
+    }
+    return TRUE;
+}
+
+/* ---- recordings -------------------------------------------------------------------------------- */
+
+static gboolean can_be_recorded(const YonosPlan *plan, guint position) {
+    YonosOpKind op = node_at(plan, position)->op;
+    return op != YONOS_OP_PACK && op != YONOS_OP_UNPACK;
+}
+
+/* Records from..to. A backend that fails to is asked no more: the caller then runs the nodes themselves. */
+static void record(YonosPlan *plan, guint from, guint to) {
+    YonosBackend *backend = plan->backend;
+    Recording *r = &plan->recordings[from];
+    g_autoptr(GError) error = NULL;
+    forget(plan, r);
+    if (backend->record(backend, &plan->run, &error)) {
+        gboolean ok = run_eagerly(plan, from, to, NULL, &error);
+        r->recording = backend->record_end(backend, ok, ok ? &error : NULL);
+        r->to = to;
+    }
+    plan->eager = r->recording == NULL;
+    if (plan->eager)
+        g_info("plan: runs without recordings: %s", error->message);
+}
+
+static gboolean run_stretch(YonosPlan *plan, guint from, guint to, const int *cancel, GError **error) {
+    Recording *r = &plan->recordings[from];
+    if (!r->recording || r->to != to)
+        record(plan, from, to);
+    if (plan->eager)
+        return run_eagerly(plan, from, to, cancel, error);
+    return !is_cancelled(cancel, error) && plan->backend->replay(plan->backend, r->recording, &plan->run, error);
+}
+
+static gboolean run_nodes(YonosPlan *plan, guint from, guint to, const int *cancel, GError **error) {
+    if (plan->eager || !plan->warm || plan->hook)
+        return run_eagerly(plan, from, to, cancel, error);
+    while (from < to) {
+        guint end = from;
+        while (end < to && can_be_recorded(plan, end))
+            end++;
+        if (end > from ? !run_stretch(plan, from, end, cancel, error)
+                       : !run_eagerly(plan, from, ++end, cancel, error))
+            return FALSE;
+        from = end;
     }
     return TRUE;
 }
@@ -269,6 +342,7 @@ gboolean yonos_plan_run(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, 
                   run_section(plan, YONOS_SECTION_TAIL, cancel, &failure);
     /* Also after a failure: the frames' memory goes back to the caller. */
     gboolean finished = plan->backend->finish(plan->backend, ok ? &failure : NULL);
+    plan->warm = plan->warm || (ok && finished);
     plan->run.in = NULL;
     plan->run.out = NULL;
     if (failure)

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * CONV2D by cuDNN. In the order of a run:
+ *
+ *   x padded to a multiple of 8 channels, resized by nearest neighbour       own kernels, into the workspace
+ *   convolution, residual, bias, ReLU                                        one engine of cuDNN
+ *   y without its padding; what the engine did not take of the epilogue      own kernels
+ *
+ * Where no engine takes the epilogue, the convolution runs alone.
+ */
+#include "conv.h"
+
+#include "choose.h"
+#include "libraries.h"
+#include "plan-node.h"
+
+struct _CudaConv {
+    CudaDnnGraph *graph;
+    CudaDnnChoice *choice;
+    CudaConvShape shape;
+    const void *weight, *bias;      /* of the engine */
+    gsize padded, upsampled, wide;  /* bytes of the workspace: padded x, upsampled x, padded y; each 0 where not needed */
+    /* What is left for the epilogue kernel. */
+    gboolean epilogue, residual;
+    const float *late_bias;
+    YonosActivation activation;
+};
+
+static gsize bytes_of(YonosDType dtype, gint64 n, gint64 h, gint64 w, gint64 c) {
+    return yonos_size_align((gsize)(n * h * w * c) * yonos_dtype_size(dtype), 256);
+}
+
+static char *shape_key(const CudaConvShape *s) {
+    return g_strdup_printf("conv %s %dx%dx%dx%d %dx%d/%d pad %d,%d,%d,%d -> %dx%dx%d%s%s%s", yonos_dtype_name(s->dtype),
+                           s->n, s->ih, s->iw, s->ic, s->kh, s->kw, s->stride, s->pad_top, s->pad_left, s->pad_bottom,
+                           s->pad_right, s->oh, s->ow, s->oc, s->residual ? " residual" : "", s->bias ? " bias" : "",
+                           s->relu ? " relu" : "");
+}
+
+/* ---- choosing --------------------------------------------------------------------------------------------- */
+
+/* Scratch memory for a trial: x, y, residual one behind the other. */
+static gsize trial_bytes(const CudaConvShape *s) {
+    return bytes_of(s->dtype, s->n, s->ih, s->iw, s->ic) + 2 * bytes_of(s->dtype, s->n, s->oh, s->ow, s->oc);
+}
+
+static gboolean try_conv(CudaDnnChoice *choice, char *memory, void *workspace, gconstpointer user_data, GError **error) {
+    const CudaConv *conv = user_data;
+    const CudaConvShape *s = &conv->shape;
+    char *y = memory + bytes_of(s->dtype, s->n, s->ih, s->iw, s->ic);
+    CudaConvData data = {.x = memory, .weight = conv->weight, .bias = conv->bias, .y = y};
+    if (s->residual)
+        data.residual = y + bytes_of(s->dtype, s->n, s->oh, s->ow, s->oc);
+    return cuda_dnn_run_conv(choice, &data, workspace, error);
+}
+
+/* Graph and choice for conv->shape. */
+static gboolean plan(CudaConv *conv, YonosCuda *cuda, GError **error) {
+    g_autofree char *key = shape_key(&conv->shape);
+    conv->graph = cuda_dnn_conv(cuda->libraries->dnn, &conv->shape, error);
+    if (conv->graph)
+        conv->choice = cuda_choose(cuda, conv->graph, key, trial_bytes(&conv->shape), try_conv, conv, error);
+    return conv->choice != NULL;
+}
+
+/* The bias that the engine adds: the node's, or zeros. */
+static gboolean pack_bias(CudaConv *conv, YonosCuda *cuda, const YonosConst *bias, GError **error) {
+    const CudaConvShape *s = &conv->shape;
+    if (s->bias)
+        conv->bias = bias ? cuda_weight(cuda, bias, s->dtype, s->oc, 0, error) : cuda_zeros(cuda, (gsize)s->oc, error);
+    return conv->bias || !s->bias;
+}
+
+/* With the epilogue in the engine, else without. */
+static gboolean plan_either(CudaConv *conv, YonosCuda *cuda, const YonosNode *node, GError **error) {
+    g_autoptr(GError) refusal = NULL;
+    conv->shape = cuda_conv_shape(node);
+    conv->weight = cuda_weight(cuda, node->constant[0], conv->shape.dtype, conv->shape.oc, conv->shape.ic, error);
+    if (!conv->weight || !pack_bias(conv, cuda, node->constant[1], error))
+        return FALSE;
+    if (plan(conv, cuda, &refusal))
+        return TRUE;
+    g_info("%s: its epilogue runs by itself: %s", node->out->name ? node->out->name : "convolution", refusal->message);
+    g_clear_pointer(&conv->graph, cuda_dnn_graph_free);
+    conv->shape = cuda_conv_shape_bare(node);
+    conv->bias = NULL;
+    return plan(conv, cuda, error);
+}
+
+static void lay_out_workspace(CudaConv *conv, const YonosNode *node) {
+    const CudaConvShape *s = &conv->shape;
+    YonosShape in = node->in[0]->shape;
+    if (s->ic != in.c)
+        conv->padded = bytes_of(s->dtype, in.n, in.h, in.w, s->ic);
+    if (s->ih != in.h || s->iw != in.w)
+        conv->upsampled = bytes_of(s->dtype, s->n, s->ih, s->iw, s->ic);
+    if (s->oc != node->out->shape.c)
+        conv->wide = bytes_of(s->dtype, s->n, s->oh, s->ow, s->oc);
+}
+
+CudaConv *cuda_conv_new(YonosKernel *kernel, GError **error) {
+    const YonosNode *node = kernel->node;
+    CudaConv *conv = g_new0(CudaConv, 1);
+    if (!plan_either(conv, cuda_of(kernel), node, error)) {
+        cuda_conv_free(conv);
+        return NULL;
+    }
+    lay_out_workspace(conv, node);
+    YonosActivation wanted =
+        node->op == YONOS_OP_CONV2D ? node->attr.conv2d.activation : node->attr.linear.activation;
+    conv->activation = conv->shape.relu ? YONOS_ACTIVATION_NONE : wanted;
+    conv->residual = node->in[1] && !conv->shape.residual;
+    if (node->constant[1] && !conv->shape.bias &&
+        !cuda_weight_f32(cuda_of(kernel), node->constant[1], &conv->late_bias, error)) {
+        cuda_conv_free(conv);
+        return NULL;
+    }
+    conv->epilogue = conv->late_bias || conv->residual || conv->activation != YONOS_ACTIVATION_NONE;
+    kernel->workspace = conv->padded + conv->upsampled + conv->wide + cuda_dnn_choice_workspace(conv->choice);
+    kernel->implementation = cuda_dnn_choice_name(conv->choice);
+    return conv;
+}
+
+void cuda_conv_free(CudaConv *conv) {
+    if (!conv)
+        return;
+    cuda_dnn_choice_free(conv->choice);
+    cuda_dnn_graph_free(conv->graph);
+    g_free(conv);
+}
+
+/* ---- running -------------------------------------------------------------------------------------------------- */
+
+/* x as the engine wants it. */
+static gboolean prepare_x(const CudaConv *conv, const YonosCuda *cuda, YonosCudaTensor *x, char *workspace,
+                          GError **error) {
+    const CudaConvShape *s = &conv->shape;
+    if (conv->padded) {
+        YonosCudaTensor padded = {workspace, s->dtype, {x->shape.n, x->shape.h, x->shape.w, s->ic}};
+        if (!cuda_launch(cuda, error, yonos_cuda_pad_channels, &padded, x, cuda->stream))
+            return FALSE;
+        *x = padded;
+    }
+    if (!conv->upsampled)
+        return TRUE;
+    YonosCudaTensor upsampled = {workspace + conv->padded, s->dtype, {s->n, s->ih, s->iw, s->ic}};
+    if (!cuda_launch(cuda, error, yonos_cuda_upsample_nearest, &upsampled, x, cuda->stream))
+        return FALSE;
+    *x = upsampled;
+    return TRUE;
+}
+
+/* y from the engine's, which may be wider, and the rest of the epilogue. */
+static gboolean finish_y(const CudaConv *conv, const YonosCuda *cuda, const YonosCudaTensor *out,
+                         const YonosCudaTensor *y, const YonosCudaTensor *residual, GError **error) {
+    if (conv->wide && !cuda_launch(cuda, error, yonos_cuda_pad_channels, out, y, cuda->stream))
+        return FALSE;
+    return !conv->epilogue ||
+           cuda_launch(cuda, error, yonos_cuda_epilogue, out, out, conv->late_bias, conv->residual ? residual : NULL,
+                       conv->activation, cuda->stream);
+}
+
+gboolean cuda_conv_run(const CudaConv *conv, const YonosKernel *kernel, const YonosRun *run, GError **error) {
+    const YonosCuda *cuda = cuda_of(kernel);
+    const YonosNode *node = kernel->node;
+    const CudaConvShape *s = &conv->shape;
+    char *workspace = run->workspace;
+    YonosCudaTensor x = cuda_tensor(run, node->in[0]), out = cuda_tensor(run, node->out), y = out, residual = {0};
+    if (node->in[1])
+        residual = cuda_tensor(run, node->in[1]);
+    if (conv->wide)
+        y = (YonosCudaTensor){workspace + conv->padded + conv->upsampled, s->dtype, {s->n, s->oh, s->ow, s->oc}};
+    if (!prepare_x(conv, cuda, &x, workspace, error))
+        return FALSE;
+    CudaConvData data = {.x = x.data,
+                         .weight = conv->weight,
+                         .residual = s->residual ? residual.data : NULL,
+                         .bias = conv->bias,
+                         .y = y.data};
+    return cuda_dnn_run_conv(conv->choice, &data, workspace + conv->padded + conv->upsampled + conv->wide, error) &&
+           finish_y(conv, cuda, &out, &y, &residual, error);
+}
+
+/* ---- the operation ---------------------------------------------------------------------------------------------- */
+
+static gboolean prepare(YonosKernel *kernel, GError **error) {
+    kernel->data = cuda_conv_new(kernel, error);
+    return kernel->data != NULL;
+}
+
+static void release(YonosKernel *kernel) { cuda_conv_free(kernel->data); }
+
+static gboolean run_conv(const YonosKernel *kernel, const YonosRun *run, GError **error) {
+    return cuda_conv_run(kernel->data, kernel, run, error);
+}
+
+const YonosOp cuda_conv2d = {prepare, run_conv, release};

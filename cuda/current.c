@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Current tiles, seed and frame number in device memory; see cuda.h.
+ *
+ * The table of all tiles goes up once per frame; from tile to tile a copy inside the device moves the current batch to
+ * its fixed place, in the order of the stream, so the host never waits.
+ */
+#include "cuda.h"
+
+enum { MAX_BATCH = 256 };
+
+/* At the fixed address. */
+typedef struct {
+    YonosCudaSeed seed;
+    YonosCudaTile tiles[MAX_BATCH];
+} Block;
+
+struct _CudaCurrent {
+    Block *block;          /* device */
+    YonosCudaTile *table;  /* device; all tiles of the grid, row by row */
+    gsize room;            /* tiles in the table */
+    gboolean valid;        /* the device has what follows */
+    YonosCudaSeed seed;
+    gsize count, first;    /* of the table; of the current batch */
+    /* Pinned; what uploads read until `uploaded` has passed. */
+    YonosCudaSeed *host_seed;
+    YonosCudaTile *host_table;
+    cudaEvent_t uploaded;
+};
+
+CudaCurrent *cuda_current_new(YonosCuda *cuda, GError **error) {
+    CudaCurrent *c = g_new0(CudaCurrent, 1);
+    cuda->current = c;
+    c->block = cuda_allocate(cuda, sizeof *c->block, error);
+    if (c->block && cuda_call(cuda, error, cudaMallocHost, (void **)&c->host_seed, sizeof *c->host_seed) &&
+        cuda_call(cuda, error, cudaEventCreateWithFlags, &c->uploaded, cudaEventDisableTiming))
+        return c;
+    cuda_current_free(cuda);
+    return NULL;
+}
+
+static void free_table(YonosCuda *cuda) {
+    CudaCurrent *c = cuda->current;
+    cuda_free(cuda, c->table);
+    if (c->host_table)
+        cudaFreeHost(c->host_table);
+    c->table = c->host_table = NULL;
+    c->room = 0;
+}
+
+void cuda_current_free(YonosCuda *cuda) {
+    CudaCurrent *c = cuda->current;
+    if (!c)
+        return;
+    free_table(cuda);
+    cuda_free(cuda, c->block);
+    if (c->host_seed)
+        cudaFreeHost(c->host_seed);
+    if (c->uploaded)
+        cudaEventDestroy(c->uploaded);
+    g_clear_pointer(&cuda->current, g_free);
+}
+
+static gboolean make_room(YonosCuda *cuda, gsize count, GError **error) {
+    CudaCurrent *c = cuda->current;
+    if (count <= c->room)
+        return TRUE;
+    c->valid = FALSE;
+    if (!cuda_call(cuda, error, cudaStreamSynchronize, cuda->stream)) /* copies may still read the old table */
+        return FALSE;
+    free_table(cuda);
+    c->table = cuda_allocate(cuda, count * sizeof *c->table, error);
+    if (!c->table ||
+        !cuda_call(cuda, error, cudaMallocHost, (void **)&c->host_table, count * sizeof *c->host_table))
+        return FALSE;
+    c->room = count;
+    return TRUE;
+}
+
+static YonosCudaTile tile_at(const YonosTileGrid *grid, gsize i) {
+    int row = (int)i / grid->columns, column = (int)i % grid->columns;
+    return (YonosCudaTile){grid->y0[row], grid->x0[column], row, column};
+}
+
+static gboolean knows(const CudaCurrent *c, const YonosTileGrid *grid, gsize count, YonosCudaSeed seed) {
+    if (!c->valid || c->count != count || c->seed.seed != seed.seed || c->seed.frame != seed.frame)
+        return FALSE;
+    for (gsize i = 0; i < count; i++) {
+        YonosCudaTile tile = tile_at(grid, i);
+        if (memcmp(&tile, &c->host_table[i], sizeof tile) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean send(YonosCuda *cuda, const YonosTileGrid *grid, gsize count, YonosCudaSeed seed, GError **error) {
+    CudaCurrent *c = cuda->current;
+    if (!make_room(cuda, count, error) || !cuda_call(cuda, error, cudaEventSynchronize, c->uploaded))
+        return FALSE;
+    c->valid = FALSE;
+    *c->host_seed = c->seed = seed;
+    for (gsize i = 0; i < count; i++)
+        c->host_table[i] = tile_at(grid, i);
+    c->count = count;
+    c->first = G_MAXSIZE;
+    c->valid = cuda_call(cuda, error, cudaMemcpyAsync, &c->block->seed, c->host_seed, sizeof seed,
+                         cudaMemcpyHostToDevice, cuda->stream) &&
+               cuda_call(cuda, error, cudaMemcpyAsync, c->table, c->host_table, count * sizeof *c->table,
+                         cudaMemcpyHostToDevice, cuda->stream) &&
+               cuda_call(cuda, error, cudaEventRecord, c->uploaded, cuda->stream);
+    return c->valid;
+}
+
+gboolean cuda_follow(YonosCuda *cuda, const YonosRun *run, GError **error) {
+    static int zero = 0;
+    static const YonosTileGrid whole = {.columns = 1, .rows = 1, .x0 = &zero, .y0 = &zero};
+    const YonosTileGrid *grid = run->grid ? run->grid : &whole;
+    CudaCurrent *c = cuda->current;
+    gsize count = (gsize)grid->columns * (gsize)grid->rows, first = (gsize)(run->row * grid->columns + run->column);
+    YonosCudaSeed seed = {run->seed, run->frame};
+    if (!knows(c, grid, count, seed) && !send(cuda, grid, count, seed, error))
+        return FALSE;
+    if (c->first == first)
+        return TRUE;
+    c->first = first;
+    return cuda_call(cuda, error, cudaMemcpyAsync, c->block->tiles, c->table + first,
+                     MIN(count - first, MAX_BATCH) * sizeof *c->table, cudaMemcpyDeviceToDevice, cuda->stream);
+}
+
+const YonosCudaTile *cuda_current_tiles(const YonosCuda *cuda) { return cuda->current->block->tiles; }
+
+const YonosCudaSeed *cuda_current_seed(const YonosCuda *cuda) { return &cuda->current->block->seed; }

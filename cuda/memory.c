@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Device memory, always from cudaMalloc, and synchronous copies; see cuda.h.
+ */
+#include "cuda.h"
+
+gboolean cuda_enter(const YonosCuda *cuda, GError **error) {
+    return cuda_call(cuda, error, cudaSetDevice, cuda->device);
+}
+
+void *cuda_allocate(YonosCuda *cuda, gsize bytes, GError **error) {
+    void *memory = NULL;
+    GError *failure = NULL;
+    if (cuda_enter(cuda, &failure) && cuda_call(cuda, &failure, cudaMalloc, &memory, MAX(bytes, 1)))
+        return memory;
+    g_prefix_error(&failure, "%.1f MiB of device memory: ", (double)bytes / (1 << 20));
+    g_propagate_error(error, failure);
+    return NULL;
+}
+
+void cuda_free(YonosCuda *cuda, void *memory) {
+    g_autoptr(GError) error = NULL;
+    if (memory && !(cuda_enter(cuda, &error) && cuda_call(cuda, &error, cudaFree, memory)))
+        g_debug("%s", error->message); /* of a device that failed before */
+}
+
+static gboolean copy(YonosCuda *cuda, void *to, const void *from, gsize bytes, enum cudaMemcpyKind kind,
+                     GError **error) {
+    return cuda_enter(cuda, error) &&
+           cuda_call(cuda, error, cudaMemcpyAsync, to, from, bytes, kind, cuda->stream) &&
+           cuda_call(cuda, error, cudaStreamSynchronize, cuda->stream);
+}
+
+void *cuda_upload_new(YonosCuda *cuda, const void *from, gsize bytes, GError **error) {
+    void *memory = cuda_allocate(cuda, bytes, error);
+    if (!memory || copy(cuda, memory, from, bytes, cudaMemcpyHostToDevice, error))
+        return memory;
+    cuda_free(cuda, memory);
+    return NULL;
+}
+
+/* ---- the backend's functions ------------------------------------------------------------------------ */
+
+static void *allocate(YonosBackend *backend, gsize bytes, GError **error) {
+    return cuda_allocate((YonosCuda *)backend, bytes, error);
+}
+
+static void release(YonosBackend *backend, void *memory) { cuda_free((YonosCuda *)backend, memory); }
+
+static gboolean upload(YonosBackend *backend, void *to, const void *from, gsize bytes, GError **error) {
+    return copy((YonosCuda *)backend, to, from, bytes, cudaMemcpyHostToDevice, error);
+}
+
+static gboolean download(YonosBackend *backend, void *to, const void *from, gsize bytes, GError **error) {
+    return copy((YonosCuda *)backend, to, from, bytes, cudaMemcpyDeviceToHost, error);
+}
+
+static gboolean finish(YonosBackend *backend, GError **error) {
+    YonosCuda *cuda = (YonosCuda *)backend;
+    gboolean ok = cuda_enter(cuda, error) && cuda_call(cuda, error, cudaStreamSynchronize, cuda->stream);
+    cuda_finish_downloads(cuda, !ok);
+    return ok;
+}
+
+void cuda_fill_memory(YonosBackend *backend) {
+    backend->allocate = allocate;
+    backend->release = release;
+    backend->upload = upload;
+    backend->download = download;
+    backend->finish = finish;
+}
