@@ -17,6 +17,7 @@ import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
+from yonos_train import checkpoint  # noqa: E402
 from yonos_train.__main__ import main  # noqa: E402
 from yonos_train.config import read_config  # noqa: E402
 
@@ -89,4 +90,4 @@ class StageTest(unittest.TestCase):
 
     @classmethod
     def checkpoint(cls, stage, name="smoke"):
-        return torch.load(cls.work / "runs" / name / f"{stage}.pt", weights_only=True)
+        return checkpoint.read(cls.work / "runs" / name / f"{stage}.pt")

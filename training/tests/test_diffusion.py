@@ -8,6 +8,8 @@ from common import StageTest
 
 from yonos_train import diffusion
 from yonos_train.data import Samples, batches
+from yonos_train.devices import autocast
+from yonos_train.latents import Latents
 from yonos_train.networks import OneStep, alphas_cumprod
 
 
@@ -33,7 +35,7 @@ class Losses(unittest.TestCase):
         """One pixel, one channel: z_t = 2, z_l = 3 (student, v = 0.5 z_l), z_l' = 5 (teacher, v = 0.1 z_l'), t = 999.
         zhat = 0.068265 z_t - 0.997667 v, so the z_t terms cancel: (0.997667 (1.5 - 0.5))^2."""
         z_t, t = torch.full((1, 1, 1, 1), 2.0), torch.tensor([999])
-        student, teacher = OneStep(Network(0.5), False), OneStep(Network(0.1), False)
+        student, teacher = OneStep(Network(0.5), {"compile": False}), OneStep(Network(0.1), {"compile": False})
         estimate = student(z_t, torch.full_like(z_t, 3), t)
         wanted = teacher(z_t, torch.full_like(z_t, 5), t)
         self.assertAlmostEqual(estimate.item(), 0.068265 * 2 - 0.997667 * 1.5, places=5)
@@ -52,7 +54,7 @@ class Losses(unittest.TestCase):
 
     def test_velocity_weight_is_the_error_of_v(self):
         """(1 + exp lambda) || zhat - z_h ||^2 = || vhat - v ||^2."""
-        step, t = OneStep(Network(0.7), False), torch.tensor([200, 700])
+        step, t = OneStep(Network(0.7), {"compile": False}), torch.tensor([200, 700])
         z_h, z_l, noise = torch.randn(3, 2, 4, 3, 3)
         z_t = step.noisy(z_h, t, noise)
         a = step.alphas[t].view(-1, 1, 1, 1)
@@ -87,13 +89,13 @@ class TeacherAndStudent(StageTest):
                            f"distill.teacher={self.work}/model")
         finally:
             OneStep.__call__ = original
-        (z_teacher, teacher_l, t_teacher), (z_student, student_l, t_student) = seen
+        (z_teacher, teacher_l, t_teacher), (z_student, student_l, t_student) = seen[:2]
         self.assertTrue(torch.equal(z_teacher, z_student) and torch.equal(t_teacher, t_student))
         config = self.config("name=x4", "scale=4", f"autoencoder.init={self.work}/model")
-        latents = diffusion.Latents(config)
+        latents = Latents(config)
         batch = next(batches(Samples(config, {"lr": 4, "teacher_lr": 2}), config, 0))
         self.assertEqual([batch[k].shape[-1] for k in ("hr", "lr", "teacher_lr")], [32, 8, 16])
-        with diffusion.autocast(config):
+        with autocast(config):
             self.assertTrue(torch.equal(student_l, latents.of_upsampled(batch["lr"], batch["hr"])))
             self.assertTrue(torch.equal(teacher_l, latents.of_upsampled(batch["teacher_lr"], batch["hr"])))
 

@@ -29,6 +29,18 @@ class Chain(StageTest):
         difference = (teacher.conv_in.weight - unet.conv_in.weight).abs().max().item()
         self.assertTrue(0 < difference < 0.01, difference)  # three steps away from the teacher
 
+    def test_no_unet(self):
+        """The decoder that is tuned on z_l is kept and exported beside the other, with a = 1 and b = 0."""
+        for stage in ("autoencoder", "direct", "decoder"):
+            self.run_stage(stage, "name=both")
+        self.run_stage("decoder", "name=both", "decoder.unet=false")
+        self.run_stage("export", "name=both", "decoder.unet=false", f"export.folder={self.work}/no-unet")
+        index = json.loads((self.work / "no-unet" / "model_index.json").read_text())["yonos"]
+        self.assertEqual((index["conditioning"], index["a"], index["b"]), ("start_latent", 1, 0))
+        one, other = (self.checkpoint(stage, "both")["ema"]["conv_in.weight"]
+                      for stage in ("decoder", "decoder-no-unet"))
+        self.assertFalse(torch.equal(one, other))
+
     def test_folder_stands_for_stages(self):
         """With inits alone, export writes the same weights again."""
         for stage in ("autoencoder", "direct", "export"):

@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a machine that also does 
 
 import torch  # noqa: E402
 
-from . import autoencoder, diffusion, evaluate, export  # noqa: E402
+from . import autoencoder, devices, diffusion, evaluate, export  # noqa: E402
 from .config import read_config  # noqa: E402
 
 STAGES = {
@@ -29,6 +29,7 @@ def main(arguments=None):
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. decoder.minutes=5 data=/path")
     arguments = parser.parse_intermixed_args(arguments)
     config = read_config(arguments.config, arguments.overrides)
+    devices.start(config["device"])
     torch.manual_seed(config["seed"])
     torch.set_num_threads(config["threads"])
     STAGES[arguments.stage](config)

@@ -3,64 +3,121 @@
 import torch
 import torch.nn.functional as F
 
+from .checkpoint import load_ema
 from .config import needed, scheduled
 from .data import Samples, batches
-from .diffusion import Latents, autocast
-from .loop import Loop, load_ema
+from .devices import autocast, compiled, device
+from .discriminator import PatchDiscriminator, discriminator_loss, generator_loss
+from .latents import Latents
+from .loop import Loop
 from .lpips import LPIPS
-from .networks import LAST, OneStep, initial_autoencoder, save_scaling_factor, trained_decoder, trained_unet
+from .networks import (OneStep, decoder_checkpoint, decoder_input, initial_autoencoder, latent_of, save_scaling_factor,
+                       trained_decoder, trained_unet)
 from .resize import back_project
 
 
-def _compiled(config, module):
-    return torch.compile(module) if config["compile"] else module
-
-
 def _lpips(config):
-    return _compiled(config, LPIPS(needed(config, "lpips")))
+    return compiled(config, LPIPS(needed(config, "lpips")).to(device()))
 
 
 def autoencoder(config):
     """Reconstruction: L1 + w LPIPS, and a weak pull of the latents to 0."""
-    model, lpips = initial_autoencoder(config), _lpips(config)
-    encoder, decode = _compiled(config, model.encoder), _compiled(config, model.decoder)
-    channels, weight = model.config.latent_channels, config["autoencoder"]["lpips_weight"]
-    samples = Samples(config, {})
+    model, lpips = initial_autoencoder(config).to(device()), _lpips(config)
+    encoder, decode = compiled(config, model.encoder), compiled(config, model.decoder)
+    samples, weight = Samples(config, {}), config["autoencoder"]["lpips_weight"]
 
     def step(batch, position):
         with autocast(config):
-            z = encoder(batch["hr"])[:, :channels]
-            out = decode(z)
+            z = latent_of(model, encoder(batch["hr"]))
+            out = decode(decoder_input(model, z))
             l1, perceptual = F.l1_loss(out.float(), batch["hr"]), lpips(out, batch["hr"]).float()
         loss = l1 + scheduled(weight, position) * perceptual + 1e-4 * z.float().pow(2).mean()
-        return loss, {"l1": l1.item(), "lpips": perceptual.item()}
+        return {"main": loss}, {"l1": l1.item(), "lpips": perceptual.item()}
 
-    Loop(config, "autoencoder", model, samples).run(step)
+    def picture(batch):
+        return model.decode(model.encode(batch["hr"]).latent_dist.mean).sample
+
+    Loop(config, "autoencoder", model, samples, picture=picture).run(step)
     load_ema(config, "autoencoder", model)
     with torch.no_grad():
-        some = [model.encoder(batch["hr"])[:, :channels] for _, batch in zip(range(10), batches(samples, config, 0))]
+        some = [latent_of(model, model.encoder(batch["hr"])) for _, batch in zip(range(10), batches(samples, config, 0))]
     save_scaling_factor(config, torch.cat(some))
 
 
+class _Adversary:
+    """The discriminator's part in the decoder's stage."""
+
+    def __init__(self, config):
+        self.discriminator = PatchDiscriminator(config["decoder"]["gan_width"]).to(device())
+        self.score = compiled(config, self.discriminator)
+
+    def losses(self, real, made):
+        """What the decoder is to lower, and what the discriminator is to lower."""
+        self.discriminator.requires_grad_(False)
+        wanted = generator_loss(self.score(made).float())
+        self.discriminator.requires_grad_(True)
+        return wanted, discriminator_loss(self.score(real).float(), self.score(made.detach()).float())
+
+
+def warped(image, flow):
+    """`image` (n, c, h, w) seen at p + flow (n, 2, h, w; dx, dy in pixels); 0 outside."""
+    n, _, height, width = image.shape
+    y, x = torch.meshgrid(torch.arange(height, device=image.device), torch.arange(width, device=image.device), indexing="ij")
+    x, y = (x + flow[:, 0]) * 2 / (width - 1) - 1, (y + flow[:, 1]) * 2 / (height - 1) - 1
+    return F.grid_sample(image, torch.stack([x, y], -1), align_corners=True)
+
+
+def temporal_loss(out, next_out, batch):
+    """How much more the result changes from a frame to the next than the original does, along the motion, where it is
+    visible in both: mean absolute difference. Of crops of one still image it is the error of shift equivariance."""
+    change = warped(next_out, batch["flow"]) - out
+    wanted = warped(batch["next_hr"], batch["flow"]) - batch["hr"]
+    visible = batch["visible"]
+    return ((change - wanted).abs() * visible).sum() / (visible.sum() * out.shape[1]).clamp(min=1)
+
+
 def decoder(config):
-    """L1 + w LPIPS of the back-projected decoding of the one step's latents. decoder.unet = false trains on z_l."""
-    latents, lpips, weight = Latents(config), _lpips(config), config["decoder"]["lpips_weight"]
-    use_unet = config["decoder"]["unet"]
-    if use_unet:
-        unet = trained_unet(config, latents.autoencoder).requires_grad_(False)
-        one_step = OneStep(unet, config["compile"])
+    """L1 + w LPIPS + w GAN + w temporal loss of the decoded one-step latents, back-projection inside the loop.
+
+    decoder.unet = false trains on z_l: what a decoder can do without the one step. Both frames of a pair see the same
+    noise, as with noise-mode=static.
+    """
+    options, latents, lpips = config["decoder"], Latents(config), _lpips(config)
+    unet = trained_unet(config, latents.autoencoder).requires_grad_(False).to(device()) if options["unet"] else None
     module = trained_decoder(config, latents.autoencoder).decoder.requires_grad_(True)
-    decode = _compiled(config, module)
+    adversary = _Adversary(config)
+    upscale = _upscaler(latents, unet and OneStep(unet, config), compiled(config, module))
+    upscale_plainly = _upscaler(latents, unet and OneStep(unet, config | {"compile": False}), module)
 
     def step(batch, position):
-        hr, lr = batch["hr"], batch["lr"]
+        hr, lr, noise = batch["hr"], batch["lr"], latents.noise_for(batch["hr"])
+        weight = {name: scheduled(options[f"{name}_weight"], position) for name in ("lpips", "gan", "temporal")}
         with autocast(config):
-            z = latents.of_upsampled(lr, hr)
-            if use_unet:
-                with torch.no_grad():
-                    z = one_step(torch.randn_like(z), z, torch.full((len(z),), LAST))
-            out = back_project(decode(z / latents.factor).float(), lr)
-            l1, perceptual = F.l1_loss(out, hr), lpips(out, hr).float()
-        return l1 + scheduled(weight, position) * perceptual, {"l1": l1.item(), "lpips": perceptual.item()}
+            out = upscale(lr, hr, noise)
+            parts = {"l1": F.l1_loss(out, hr), "lpips": lpips(out, hr).float()}
+            loss = parts["l1"] + weight["lpips"] * parts["lpips"]
+            if weight["temporal"]:
+                parts["temporal"] = temporal_loss(out, upscale(batch["next_lr"], batch["next_hr"], noise), batch)
+                loss = loss + weight["temporal"] * parts["temporal"]
+            losses = {"main": loss}
+            if weight["gan"]:
+                parts["gan"], parts["discriminator"] = adversary.losses(hr, out)
+                losses = {"main": loss + weight["gan"] * parts["gan"], "discriminator": parts["discriminator"]}
+        return losses, {name: part.item() for name, part in parts.items()}
 
-    Loop(config, "decoder", module, Samples(config, {"lr": config["scale"]})).run(step)
+    def picture(batch):
+        return upscale_plainly(batch["lr"], batch["hr"], latents.noise_for(batch["hr"]))
+
+    samples = Samples(config, {"lr": config["scale"]}, pairs=bool(options["temporal_weight"]))
+    others = {"discriminator": (adversary.discriminator, options["gan_learning_rate"])} if options["gan_weight"] else {}
+    Loop(config, "decoder", module, samples, others, picture, decoder_checkpoint(config)).run(step)
+
+
+def _upscaler(latents, one_step, decode):
+    """(lr, hr, noise) to the image of hr's size that the element would make; without one_step D(E(upsampled LR))."""
+    def upscale(lr, hr, noise):
+        z = latents.of_upsampled(lr, hr)
+        if one_step:
+            z = one_step.from_noise(z, noise)
+        return back_project(decode(latents.for_decoder(z)).float(), lr)
+    return upscale

@@ -11,14 +11,25 @@ _STAGE = {
     "stop_at": None,        # end this run there, to go on later; in the unit of the length
     "learning_rate": 1e-3,
 }
+_UNET = {
+    "last_share": 0.5,      # of the draws of t that are at 999, where inference is
+    "loss_weight": "clean",  # w(lambda_t): clean, truncated-snr or velocity (diffusion.py)
+    "cached": 0,            # train on that many samples, whose latents are made once; 0: new samples all the time
+}
 DEFAULTS = {
     "name": None, "scale": None, "seed": 0,
+    "device": "auto",       # GPUs where there are any; or cpu
     "threads": 2,           # of PyTorch on the CPU
     "workers": 0,           # processes that prepare batches; 0: the training process does it
     "bf16": True,           # autocast
     "compile": True,        # torch.compile
-    "crop": 128, "batch": 8,
+    "crop": 128,            # side of the HR crops
+    "batch": 8,             # of one process, and one micro-batch
+    "accumulate": 1,        # micro-batches per optimiser step
+    "ema": 0.999,           # decay of the averaged weights, which are what later stages use
     "runs": "runs",         # checkpoints go to RUNS/NAME/
+    "save_every": 120,      # seconds between checkpoints and sample sheets
+    "checkpoint_part_mib": None,  # split checkpoints into parts of at most this size
     "data": None,           # folder of images and videos, or a list of folders
     "listing": None,        # text file in it that names those to use
     # How low-resolution images are made: shares of the kinds, any numbers; crf bounds H.264's quality.
@@ -26,9 +37,14 @@ DEFAULTS = {
     "lpips": None,          # safetensors file of LPIPS weights
     "autoencoder": _STAGE | {"widths": None, "latent_channels": None, "groups": 8, "lpips_weight": 0.3},
     "unet": {"widths": None, "groups": 16},
-    "direct": _STAGE | {"last_share": 0.5, "loss_weight": "clean"},
-    "distill": _STAGE | {"teacher": None, "last_share": 0.5, "loss_weight": "clean"},
-    "decoder": _STAGE | {"lpips_weight": 0.5, "unet": True},
+    "direct": _STAGE | _UNET,
+    "distill": _STAGE | _UNET | {"teacher": None},  # a model folder of half the magnification
+    "decoder": _STAGE | {
+        "lpips_weight": 0.5,
+        "gan_weight": 0.0, "gan_width": 32, "gan_learning_rate": 4e-4,
+        "temporal_weight": 0.0,  # more than 0 takes pairs of frames and about twice the time
+        "unet": True,            # false: without the one step, to compare with; kept as decoder-no-unet
+    },
     "export": {"folder": None, "licence": None, "training": None, "dtype": "float16"},
     "evaluate": {"sets": None, "work": None, "element": None},
     "sheet": {"set": None, "name": None, "box": None, "zoom": 2, "file": None},

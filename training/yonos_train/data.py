@@ -17,6 +17,7 @@ from PIL import Image
 
 from .config import needed
 from .degrade import draw
+from .devices import device, processes
 
 IMAGES = {".png", ".webp", ".jpg", ".jpeg", ".bmp"}
 VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi"}
@@ -156,10 +157,17 @@ def _planes(image):
 
 
 def batches(samples, config, first):
-    """Endless batches from number `first` on, as floats; bytes become [-1, 1]."""
+    """Endless batches from number `first` on, this process's share of each, on the device; bytes become [-1, 1]."""
+    world = processes()
     count = config["batch"]
-    numbers = (range(i * count, (i + 1) * count) for i in itertools.count(first))
-    loader = torch.utils.data.DataLoader(samples, batch_sampler=numbers, num_workers=config["workers"])
+    starts = (count * (i * world.num_processes + world.process_index) for i in itertools.count(first))
+    loader = torch.utils.data.DataLoader(samples, batch_sampler=(range(i, i + count) for i in starts),
+                                         num_workers=config["workers"], pin_memory=device().type == "cuda",
+                                         generator=torch.Generator())  # else it draws from the steps' own numbers
     for batch in loader:
-        yield {key: (tensor.float() / 127.5 - 1 if tensor.dtype == torch.uint8 else tensor).contiguous(
-            memory_format=torch.channels_last) for key, tensor in batch.items()}
+        yield {key: _floats(tensor.to(device(), non_blocking=True)) for key, tensor in batch.items()}
+
+
+def _floats(tensor):
+    tensor = tensor.float() / 127.5 - 1 if tensor.dtype == torch.uint8 else tensor.float()
+    return tensor.contiguous(memory_format=torch.channels_last)

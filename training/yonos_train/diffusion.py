@@ -8,38 +8,16 @@ Both losses are E[ w(lambda_t) || zhat(z_t, z_l, t) - target ||^2 ].
 import torch
 import torch.nn.functional as F
 
-from .data import Samples
+from .devices import autocast, device
+from .latents import Latents, latent_samples
 from .loop import Loop
-from .networks import LAST, OneStep, initial_unet, teacher_unet, trained_autoencoder
-from .resize import resize
-
-
-def autocast(config):
-    return torch.autocast("cpu", torch.bfloat16, enabled=config["bf16"])
-
-
-class Latents:
-    """E of images, scaled to unit variance; the encoder is frozen."""
-
-    def __init__(self, config):
-        self.autoencoder = trained_autoencoder(config).requires_grad_(False)
-        self.factor, self.channels = self.autoencoder.config.scaling_factor, self.autoencoder.config.latent_channels
-        encoder = self.autoencoder.encoder
-        self.encoder = torch.compile(encoder) if config["compile"] else encoder
-
-    def of(self, image):
-        with torch.no_grad():
-            return self.encoder(image)[:, :self.channels].float() * self.factor
-
-    def of_upsampled(self, lr, hr):
-        """z_l, at the size of hr."""
-        return self.of(resize(lr, hr.shape[2], hr.shape[3]))
+from .networks import LAST, OneStep, initial_unet, teacher_unet
 
 
 def draw_timesteps(count, last_share):
     """LAST, where inference is, with probability `last_share`; else uniform."""
-    last = torch.full((count,), LAST)
-    return torch.where(torch.rand(count) < last_share, last, torch.randint(0, LAST + 1, (count,)))
+    last = torch.rand(count) < last_share
+    return torch.where(last, torch.full((count,), LAST), torch.randint(0, LAST + 1, (count,))).to(device())
 
 
 def loss_weight(kind, signal_to_noise):
@@ -66,7 +44,7 @@ def weighted_error(estimate, target, weight):
 
 def direct(config):
     """The target is z_h."""
-    _train(config, "direct", {"lr": config["scale"]}, lambda z_t, t, z_h, batch, latents: z_h)
+    _train(config, "direct", {"lr": config["scale"]}, lambda latents, z_t, t: latents["z_h"])
 
 
 def distill(config):
@@ -74,29 +52,34 @@ def distill(config):
     LR'), where LR' has twice the student's resolution. The student starts from the teacher."""
     if config["scale"] % 2:
         raise SystemExit(f"scale {config['scale']}: distillation halves it for the teacher")
-    teacher = OneStep(teacher_unet(config).requires_grad_(False).eval(), config["compile"])
+    teacher = OneStep(teacher_unet(config).requires_grad_(False).eval().to(device()), config)
 
-    def target(z_t, t, _, batch, latents):
+    def target(latents, z_t, t):
         with torch.no_grad():
-            return teacher(z_t, latents.of_upsampled(batch["teacher_lr"], batch["hr"]), t)
+            return teacher(z_t, latents["teacher_z_l"], t)
 
     _train(config, "distill", {"lr": config["scale"], "teacher_lr": config["scale"] // 2}, target)
 
 
 def _train(config, stage, low, target):
-    latents, options = Latents(config), config[stage]
-    unet = initial_unet(config, stage, latents.autoencoder)
-    student = OneStep(unet, config["compile"])
+    encoder, options = Latents(config), config[stage]
+    unet = initial_unet(config, stage, encoder.autoencoder).to(device())
+    student, plain = OneStep(unet, config), OneStep(unet, config | {"compile": False})
 
     def step(batch, _):
         with autocast(config):
-            z_h, z_l = latents.of(batch["hr"]), latents.of_upsampled(batch["lr"], batch["hr"])
+            latents = batch if "z_h" in batch else encoder.of_batch(batch)
+            z_h, z_l = latents["z_h"], latents["z_l"]
             t = draw_timesteps(len(z_h), options["last_share"])
             z_t = student.noisy(z_h, t, torch.randn_like(z_h))
-            wanted = target(z_t, t, z_h, batch, latents)
+            wanted = target(latents, z_t, t)
             estimate = student(z_t, z_l, t)
         loss = weighted_error(estimate, wanted, loss_weight(options["loss_weight"], student.signal_to_noise(t)))
-        return loss, {"loss": loss.item(), "mse to z_h": F.mse_loss(estimate, z_h).item(),
-                      "mse of z_l to z_h": F.mse_loss(z_l, z_h).item()}
+        return {"main": loss}, {"loss": loss.item(), "mse to z_h": F.mse_loss(estimate, z_h).item(),
+                                "mse of z_l to z_h": F.mse_loss(z_l, z_h).item()}
 
-    Loop(config, stage, unet, Samples(config, low)).run(step)
+    def picture(batch):
+        z_l = encoder.of_upsampled(batch["lr"], batch["hr"])
+        return encoder.autoencoder.decoder(encoder.for_decoder(plain.from_noise(z_l, torch.randn_like(z_l))))
+
+    Loop(config, stage, unet, latent_samples(config, stage, encoder, low), picture=picture).run(step)

@@ -1,116 +1,161 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The training loop that all stages share: AdamW, warm-up and cosine, EMA, checkpoints that resume."""
+"""The training loop that all stages share: AdamW, warm-up and cosine, EMA, accumulation, checkpoints that resume."""
 import math
-import os
-import pathlib
 import signal
 import time
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from .data import batches
+from . import checkpoint
+from .data import Samples, batches
+from .devices import agree, average_gradients, device, processes
+from .report import Report
+from .resize import resize
 
-SAVE_EVERY, PRINT_EVERY = 120, 20  # seconds
 WARM_UP, FLOOR = 100, 0.03         # steps; share of the learning rate at the end
+SHEET_ROWS = 4
+
+
+class _Trained:
+    """A network with its optimiser."""
+
+    def __init__(self, module, rate):
+        self.module, self.rate = module, rate
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=0, betas=(0.9, 0.99))
+
+    def state(self):
+        return {"module": self.module.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load(self, state):
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def step(self, factor):
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * factor
+        average_gradients(self.parameters)
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
 
 
 class Loop:
-    """Trains `module`'s parameters for the stage's `minutes` or `steps` on batches of `samples`.
+    """Trains `module`'s parameters for the stage's `minutes` or `steps` on batches of `samples`, and `others`, a dictionary
+    of name: (module, learning rate), with it.
 
-    Step i draws its randomness from (seed, i), so that a resumed run continues as an uninterrupted one would.
+    Step i draws its randomness from (seed, i), so that a resumed run continues as an uninterrupted one would. `picture`,
+    where there is one, makes of a batch what the stage's networks make of it; it goes to the sample sheets. `name` is the
+    checkpoint's, if it is not the stage's.
     """
 
-    def __init__(self, config, stage, module, samples):
-        self.config, self.module, self.stage, self.samples = config, module, stage, samples
-        self.rate = config[stage]["learning_rate"]
-        self.by_clock = config[stage]["steps"] is None
-        self.length = config[stage]["minutes" if self.by_clock else "steps"]
+    def __init__(self, config, stage, module, samples, others=None, picture=None, name=None):
+        self.config, self.stage, self.samples, self.picture = config, stage, samples, picture
+        options = config[stage]
+        self.by_clock = options["steps"] is None
+        self.length = options["minutes" if self.by_clock else "steps"]
         if self.length is None:
             raise SystemExit(f"{stage}: set {stage}.minutes or {stage}.steps")
-        self.end = self.length if config[stage]["stop_at"] is None else min(self.length, config[stage]["stop_at"])
-        self.path = checkpoint_path(config, stage)
-        self.optimizer = torch.optim.AdamW(module.parameters(), lr=self.rate, weight_decay=0, betas=(0.9, 0.99))
+        self.end = self.length if options["stop_at"] is None else min(self.length, options["stop_at"])
+        self.path = checkpoint.checkpoint_path(config, name or stage)
+        self.main = _Trained(module, options["learning_rate"])
+        self.others = {name: _Trained(*other) for name, other in (others or {}).items()}
         self.ema = {k: v.clone() for k, v in module.state_dict().items()}
         self.steps, self.seconds, self.stop = 0, 0.0, False
-        if self.path.exists():
-            self._load()
+        self._resume()
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stop", True))
 
-    def _load(self):
-        saved = torch.load(self.path, weights_only=True)
-        self.module.load_state_dict(saved["module"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.ema, self.steps, self.seconds = saved["ema"], saved["steps"], saved["seconds"]
+    def _resume(self):
+        saved = checkpoint.read(self.path)
+        if saved is None:
+            return
+        self.main.load(saved)
+        for name, state in saved.get("others", {}).items():
+            self.others[name].load(state)
+        self.ema = {key: value.to(device()) for key, value in saved["ema"].items()}
+        self.steps, self.seconds = saved["steps"], saved["seconds"]
 
     def save(self):
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".tmp")
-        torch.save({"module": self.module.state_dict(), "optimizer": self.optimizer.state_dict(), "ema": self.ema,
-                    "steps": self.steps, "seconds": self.seconds}, temporary)
-        os.replace(temporary, self.path)
+        if processes().is_main_process:
+            others = {name: other.state() for name, other in self.others.items()}
+            part = self.config["checkpoint_part_mib"]
+            checkpoint.write(self.path, self.main.state() | {
+                "ema": self.ema, "others": others, "steps": self.steps, "seconds": self.seconds,
+            }, part and int(part * 2 ** 20))
 
     def position(self):
         """How far the stage is, in the unit of its length."""
         return self.seconds / 60 if self.by_clock else self.steps
 
-    def _set_rate(self):
+    def _rate_factor(self):
         progress = min(1.0, self.position() / self.length)
-        factor = min(1.0, (self.steps + 1) / WARM_UP) * max(FLOOR, 0.5 * (1 + math.cos(math.pi * progress)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate * factor
+        return min(1.0, (self.steps + 1) / WARM_UP) * max(FLOOR, 0.5 * (1 + math.cos(math.pi * progress)))
 
+    @torch.no_grad()
     def _update_ema(self):
-        decay = min(0.999, (self.steps + 1) / (self.steps + 10))
-        with torch.no_grad():
-            for key, value in self.module.state_dict().items():
+        decay = min(self.config["ema"], (self.steps + 1) / (self.steps + 10))
+        for key, value in self.main.module.state_dict().items():
+            if value.is_floating_point():
                 self.ema[key].lerp_(value, 1 - decay)
+            else:
+                self.ema[key].copy_(value)
 
-    def _optimise(self, loss):
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        self.optimizer.step()
+    def _seed(self):
+        world = processes()
+        torch.manual_seed((self.config["seed"] * 1_000_003 + self.steps) * world.num_processes + world.process_index)
+
+    def _optimise(self, step, data):
+        """One step of every network whose loss `step` returns; the figures of the last micro-batch."""
+        factor, parts = self._rate_factor(), self.config["accumulate"]
+        for _ in range(parts):
+            losses, figures = step(next(data), self.position())
+            for loss in losses.values():
+                (loss / parts).backward()
+        for name in losses:
+            (self.main if name == "main" else self.others[name]).step(factor)
+        return figures
 
     def run(self, step):
-        """`step(batch, position)` returns (loss, dictionary of figures)."""
-        sums, count, printed, saved = {}, 0, time.monotonic(), time.monotonic()
-        data = batches(self.samples, self.config, self.steps)
+        """`step(batch, position)` returns (losses, figures): {"main": loss, name of another: its loss}, {name: number}.
+
+        After SIGTERM the process ends, with the status that a shell gives it, when step and checkpoint are done.
+        """
+        report = None
+        if processes().is_main_process:
+            report = Report(self.config, self.path.stem, self.length, "min" if self.by_clock else "steps", self.position())
+        data = batches(self.samples, self.config, self.steps * self.config["accumulate"])
+        saved = time.monotonic()
         while self.position() < self.end and not self.stop:
             begin = time.monotonic()
-            torch.manual_seed(self.config["seed"] * 1_000_003 + self.steps)
-            self._set_rate()
-            loss, figures = step(next(data), self.position())
-            self._optimise(loss)
+            self._seed()
+            figures = self._optimise(step, data)
             self.steps += 1
             self._update_ema()
-            for key, value in figures.items():
-                sums[key] = sums.get(key, 0.0) + value
-            count += 1
-            now = time.monotonic()
-            self.seconds += now - begin
-            if now - printed > PRINT_EVERY:
-                self._print({key: value / count for key, value in sums.items()})
-                sums, count, printed = {}, 0, now
-            if now - saved > SAVE_EVERY:
-                self.save()
-                saved = now
+            self.seconds, self.stop = agree(self.seconds + time.monotonic() - begin, self.stop)
+            if report:
+                report.add(figures, self.steps, self.position())
+            if time.monotonic() - saved > self.config["save_every"]:
+                self._save_and_show(report)
+                saved = time.monotonic()
+        self._save_and_show(report)
+        if report:
+            report.close(self.steps, self.position())
+        if self.stop:
+            raise SystemExit(128 + signal.SIGTERM)
+
+    def _save_and_show(self, report):
         self.save()
+        if report and self.picture:
+            with torch.random.fork_rng(), torch.no_grad():
+                torch.manual_seed(self.config["seed"])
+                report.sheet(self._sheet_rows(), self.steps, self.path.with_suffix(".png"))
 
-    def _print(self, means):
-        length = f"{self.seconds / 60:.1f} of {self.length} min" if self.by_clock else f"of {self.length}"
-        figures = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
-        print(f"{self.stage} {self.steps}  {length}  {figures}", flush=True)
-
-
-def checkpoint_path(config, stage):
-    return pathlib.Path(config["runs"]) / config["name"] / f"{stage}.pt"
-
-
-def load_ema(config, stage, module):
-    """The averaged weights of a stage that has run into `module`; whether it has run."""
-    path = checkpoint_path(config, stage)
-    if not path.exists():
-        return False
-    module.load_state_dict(torch.load(path, weights_only=True)["ema"])
-    return True
+    def _sheet_rows(self):
+        """LR, bicubic, ours, HR of the first samples."""
+        samples = Samples(self.config, {"lr": self.config["scale"]})
+        batch = next(batches(samples, self.config | {"batch": SHEET_ROWS, "workers": 0}, 0))
+        hr, lr, ours = batch["hr"], batch["lr"], self.picture(batch)
+        enlarged = F.interpolate(lr, hr.shape[2:], mode="nearest"), resize(lr, *hr.shape[2:])
+        return list(zip(*enlarged, ours, hr))

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
+from .checkpoint import checkpoint_path, load_ema
 from .config import needed
-from .loop import checkpoint_path, load_ema
+from .devices import compiled, device
 
 BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 LAST = 999  # the timestep of inference
@@ -31,17 +32,40 @@ def _new_autoencoder(config):
         mid_block_add_attention=False, use_quant_conv=False, use_post_quant_conv=False)
 
 
-def _new_unet(config, autoencoder):
-    widths, latent = needed(config, "unet.widths"), autoencoder.config.latent_channels
+def _plain_unet(widths, groups, in_channels, out_channels, sample_size):
     return UNet2DConditionModel(
-        sample_size=config["crop"] // latent_factor(autoencoder), in_channels=2 * latent, out_channels=latent,
+        sample_size=sample_size, in_channels=in_channels, out_channels=out_channels,
         down_block_types=("DownBlock2D",) * len(widths), up_block_types=("UpBlock2D",) * len(widths),
         mid_block_type="UNetMidBlock2D", block_out_channels=tuple(widths), layers_per_block=1,
-        norm_num_groups=config["unet"]["groups"], cross_attention_dim=8)
+        norm_num_groups=groups, cross_attention_dim=8)
+
+
+def _new_unet(config, autoencoder):
+    latent = autoencoder.config.latent_channels
+    return _plain_unet(needed(config, "unet.widths"), config["unet"]["groups"], 2 * latent, latent,
+                       config["crop"] // latent_factor(autoencoder))
+
+
+def smallest_unet(autoencoder):
+    """One that has z_l in and something of its shape out, for models that do not use it."""
+    latent = autoencoder.config.latent_channels
+    return _plain_unet([8], 8, latent, latent, None)
 
 
 def latent_factor(autoencoder):
     return 2 ** (len(autoencoder.config.block_out_channels) - 1)
+
+
+def latent_of(autoencoder, moments):
+    """The unscaled latent: the mean, of what the autoencoder's encoder returns."""
+    if autoencoder.quant_conv is not None:
+        moments = autoencoder.quant_conv(moments)
+    return moments[:, :autoencoder.config.latent_channels]
+
+
+def decoder_input(autoencoder, z):
+    """What the autoencoder's decoder takes for an unscaled latent."""
+    return z if autoencoder.post_quant_conv is None else autoencoder.post_quant_conv(z)
 
 
 def initial_autoencoder(config):
@@ -73,12 +97,17 @@ def trained_autoencoder(config):
     return model
 
 
+def decoder_checkpoint(config):
+    """decoder, and decoder-no-unet for the one that is tuned on z_l."""
+    return "decoder" if config["decoder"]["unet"] else "decoder-no-unet"
+
+
 def trained_decoder(config, autoencoder):
     """Puts the tuned decoder into `autoencoder`: the stage's, else that of decoder.init, else leaves it as it is."""
     folder = config["decoder"]["init"]
     if folder:
         autoencoder.decoder.load_state_dict(_from_folder(AutoencoderKL, folder, "vae").decoder.state_dict())
-    load_ema(config, "decoder", autoencoder.decoder)
+    load_ema(config, decoder_checkpoint(config), autoencoder.decoder)
     return autoencoder
 
 
@@ -122,12 +151,13 @@ def alphas_cumprod(steps=1000):
 class OneStep:
     """zhat(z_t, z_l, t) of a v-predicting U-Net that sees [z_t, z_l]."""
 
-    def __init__(self, unet, compiled=True):
-        self.alphas = alphas_cumprod()
-        self.context = torch.zeros(1, 1, 8)  # text-free: diffusers wants the argument, no layer reads it
+    def __init__(self, unet, config):
+        self.alphas = alphas_cumprod().to(device())
+        context = torch.zeros(1, 1, 8, device=device())  # text-free: diffusers wants the argument, no layer reads it
+
         def call(z, z_l, t):
-            return unet(torch.cat([z, z_l], 1), t, encoder_hidden_states=self.context).sample
-        self.unet = torch.compile(call) if compiled else call
+            return unet(torch.cat([z, z_l], 1), t, encoder_hidden_states=context).sample
+        self.unet = compiled(config, call)
 
     def noisy(self, z_h, t, noise):
         """z_t = alpha_t z_h + sigma_t noise"""
@@ -141,3 +171,8 @@ class OneStep:
     def __call__(self, z, z_l, t):
         a = self.alphas[t].view(-1, 1, 1, 1)
         return a.sqrt() * z - (1 - a).sqrt() * self.unet(z, z_l, t).float()
+
+    def from_noise(self, z_l, noise):
+        """What inference does: one step from t = LAST."""
+        with torch.no_grad():
+            return self(noise, z_l, torch.full((len(z_l),), LAST, device=z_l.device))

@@ -17,7 +17,7 @@ def _keys(x, a=-0.5):
 
 
 @lru_cache(maxsize=64)
-def _matrix(size_in, size_out):
+def _matrix(size_in, size_out, device):
     """(out, in) weights: half-pixel centres, support stretched when reducing, rows renormalised at the border."""
     scale = size_in / size_out
     stretch = max(scale, 1.0)
@@ -28,13 +28,13 @@ def _matrix(size_in, size_out):
         low, high = max(int(centre - support + 0.5), 0), min(int(centre + support + 0.5), size_in)
         weights = np.array([_keys((j - centre + 0.5) / stretch) for j in range(low, high)])
         matrix[i, low:high] = weights / weights.sum()
-    return torch.from_numpy(matrix.astype(np.float32))
+    return torch.from_numpy(matrix.astype(np.float32)).to(device)
 
 
 def resize(x, height, width):
     with torch.autocast(x.device.type, enabled=False):
-        rows = torch.matmul(_matrix(x.shape[2], height).to(x.device), x.float())
-        return torch.matmul(rows, _matrix(x.shape[3], width).to(x.device).t())
+        rows = torch.matmul(_matrix(x.shape[2], height, x.device), x.float())
+        return torch.matmul(rows, _matrix(x.shape[3], width, x.device).t())
 
 
 def back_project(image, lr):
