@@ -28,6 +28,7 @@
 /* On the host: stops with a message where p is not a multiple of `bytes`, as a device would. */
 #define YONOS_CHECK_ALIGNED(p, bytes) ((void)0)
 #define YONOS_UNROLL _Pragma("unroll")
+#define YONOS_UNROLL_4 _Pragma("unroll 4")
 #endif
 
 enum { WARP = 32 };
@@ -151,12 +152,15 @@ __device__ static inline int clamp_int(int v, int low, int high) { return v < lo
 
 __device__ static inline float gelu(float x) { return 0.5f * x * (1.0f + erff(x * 0.70710678f)); }
 
+/* x / (1 + e^-x) by the approximate exponential and division: a few units in the last place of f32. */
+__device__ static inline float silu(float x) { return __fdividef(x, 1.0f + __expf(-x)); }
+
 __device__ static inline float activate(float x, YonosActivation activation) {
     switch (activation) {
     case YONOS_ACTIVATION_RELU:
         return x > 0.0f ? x : 0.0f;
     case YONOS_ACTIVATION_SILU:
-        return x / (1.0f + expf(-x));
+        return silu(x);
     case YONOS_ACTIVATION_GELU:
         return gelu(x);
     case YONOS_ACTIVATION_TANH_CLAMP:

@@ -65,7 +65,7 @@ int yonos_cuda_group_norm(const YonosCudaTensor *out, const YonosCudaTensor *x, 
                           const float *gamma, const float *beta, int groups, float eps, YonosActivation activation,
                           void *workspace, YonosCudaStream stream);
 /* `shape` is out's. */
-gsize yonos_cuda_group_norm_workspace(YonosShape shape, int groups);
+gsize yonos_cuda_group_norm_workspace(YonosShape shape);
 
 /* The same over the channels of each pixel, without workspace. out may be x. */
 int yonos_cuda_layer_norm(const YonosCudaTensor *out, const YonosCudaTensor *x, const float *gamma, const float *beta,

@@ -7,6 +7,8 @@
 
 #include "util/util.h"
 
+G_BEGIN_DECLS
+
 typedef enum { YONOS_LAYOUT_PACKED_8, YONOS_LAYOUT_PACKED_F32, YONOS_LAYOUT_YUV420 } YonosLayout;
 
 typedef struct {
@@ -33,5 +35,7 @@ typedef struct {
     float kr, kg, kb;
 } YonosYuv;
 YonosYuv yonos_format_yuv(const YonosFormatInfo *info, const YonosColour *colour);
+
+G_END_DECLS
 
 #endif

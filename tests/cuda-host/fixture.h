@@ -36,6 +36,7 @@ void fixture_clear(Fixture *fixture);
 /* A tensor to be filled with random numbers of deviation `spread` around `mean`. */
 const YonosTensor *fixture_input(Fixture *fixture, YonosDType dtype, YonosShape shape);
 void fixture_fill(Fixture *fixture, const YonosTensor *tensor, float mean, float spread);
+void fixture_set(Fixture *fixture, const YonosTensor *tensor, gsize i, float v);
 
 /* The kernel's tensor for a graph's one; NULL for NULL. */
 const YonosCudaTensor *fixture_tensor(const Fixture *fixture, const YonosTensor *tensor);
@@ -44,10 +45,13 @@ void fixture_workspace(Fixture *fixture, gsize bytes);
 /* Deterministic random numbers, all from the program's --seed. */
 float fixture_normal(void);
 
+/* Finishes the graph and runs its last node with ref. */
+void fixture_run_ref(Fixture *fixture);
+
 /*
  * Runs the graph's last node with ref and `launch`, and fails the test where an element differs by more than
  * absolute + relative |ref| + one rounding of the output's type, or is not finite where ref's is.
- * absolute < 0: all bits must be equal.
+ * absolute < 0: all bits must be equal. Includes fixture_run_ref().
  */
 void fixture_compare(Fixture *fixture, FixtureLaunch launch, float absolute, float relative);
 

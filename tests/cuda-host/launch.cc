@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #include <mutex>
-#include <vector>
 
 #include "cuda_runtime.h"
 #include "fiber.h"
@@ -48,7 +47,8 @@ static struct {
     Thread thread[MAX_THREADS];
     Warp warp[MAX_THREADS / WARP_LANES];
     void *shared;
-    std::vector<Fiber *> idle;
+    Fiber *idle[MAX_THREADS];
+    unsigned idle_count;
 } block;
 
 static std::mutex launching;
@@ -82,17 +82,14 @@ static void run_threads(void *argument) {
             block.thread[block.current].fiber = NULL;
             block.thread[block.current].done = true;
         }
-        block.idle.push_back(self);
+        block.idle[block.idle_count++] = self;
         fiber_suspend(self);
     }
 }
 
 static Fiber *take_fiber() {
-    if (!block.idle.empty()) {
-        Fiber *fiber = block.idle.back();
-        block.idle.pop_back();
-        return fiber;
-    }
+    if (block.idle_count > 0)
+        return block.idle[--block.idle_count];
     Fiber **self = new Fiber *; /* lives as long as the process, like its fiber */
     *self = fiber_new(run_threads, self);
     return *self;

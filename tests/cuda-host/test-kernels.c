@@ -4,6 +4,10 @@
  */
 #include "fixture.h"
 
+#include <math.h>
+
+#include "backend/taps.h"
+
 static const YonosDType dtypes[] = {YONOS_DTYPE_F32, YONOS_DTYPE_F16, YONOS_DTYPE_BF16};
 
 /* Channel counts that take the fast path in every type, in f32 only, in none; one pixel; more than a block. */
@@ -134,6 +138,178 @@ static void test_epilogue(void) {
                 epilogue_case(shapes[s], dtypes[d], k % 2, k / 2, (int)(s + d) + k);
 }
 
+/* ---- norms --------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const float *gamma, *beta;
+} Affines;
+
+static int launch_group_norm(Fixture *f) {
+    const YonosNode *n = f->node;
+    const Affines *k = f->extra;
+    fixture_workspace(f, yonos_cuda_group_norm_workspace(n->out->shape));
+    return yonos_cuda_group_norm(fixture_tensor(f, n->out), fixture_tensor(f, n->in[0]), fixture_tensor(f, n->in[1]),
+                                 k->gamma, k->beta, n->attr.group_norm.groups, n->attr.group_norm.eps,
+                                 n->attr.group_norm.activation, f->workspace, NULL);
+}
+
+typedef struct {
+    YonosShape x;
+    int y_channels; /* 0: one source */
+    int groups;
+    float mean, spread, outlier;
+    gboolean plain; /* no gamma, no beta */
+} NormCase;
+
+static const NormCase group_norm_cases[] = {
+    {{1, 1, 1, 1}, 0, 1, 0.0f, 1.0f, 0.0f, FALSE},
+    {{1, 1, 1, 32}, 0, 32, 0.0f, 1.0f, 0.0f, FALSE},
+    {{2, 7, 5, 320}, 0, 32, 0.5f, 2.0f, 0.0f, FALSE},
+    {{1, 33, 31, 64}, 0, 32, 0.0f, 1.0f, 0.0f, TRUE},
+    {{2, 5, 9, 32}, 16, 8, 0.0f, 1.0f, 0.0f, FALSE},
+    {{1, 4, 3, 20}, 13, 3, 1.0f, 1.0f, 0.0f, FALSE},    /* no 16-byte accesses */
+    {{1, 3, 2, 1288}, 1280, 8, 0.0f, 1.0f, 0.0f, FALSE}, /* several tiles of channels */
+    {{1, 40, 41, 8}, 0, 1, 0.0f, 1.0f, 0.0f, FALSE},
+    {{1, 17, 19, 32}, 0, 4, 100.0f, 0.5f, 0.0f, FALSE}, /* large mean, small variance */
+    {{1, 17, 19, 32}, 0, 4, 3.0f, 0.0f, 0.0f, FALSE},    /* constant */
+    {{1, 17, 19, 32}, 0, 4, 0.0f, 1.0f, 30000.0f, FALSE},
+};
+
+static void group_norm_case(const NormCase *c, YonosDType dtype, YonosActivation activation, gsize skew) {
+    Fixture f;
+    fixture_init(&f);
+    f.skew = skew;
+    int channels = c->x.c + c->y_channels;
+    g_autofree float *gamma = g_new(float, channels), *beta = g_new(float, channels);
+    for (int i = 0; i < channels; i++) {
+        gamma[i] = 1.0f + 0.3f * fixture_normal();
+        beta[i] = 0.3f * fixture_normal();
+    }
+    YonosConst scale = {"gamma", YONOS_DTYPE_F32, 1, {channels}, gamma}, shift = scale;
+    shift.data = beta;
+    const YonosTensor *x = fixture_input(&f, dtype, c->x), *y = NULL;
+    fixture_fill(&f, x, c->mean, c->spread);
+    if (c->outlier != 0.0f)
+        fixture_set(&f, x, 0, c->outlier);
+    YonosShape second = c->x;
+    second.c = c->y_channels;
+    if (c->y_channels)
+        y = fixture_input(&f, dtype, second);
+    Affines k = {c->plain ? NULL : gamma, c->plain ? NULL : beta};
+    f.extra = &k;
+    yonos_group_norm(f.graph, x, y, c->plain ? NULL : &scale, c->plain ? NULL : &shift, c->groups, 1e-5f, activation,
+                     NULL);
+    /* The mean is an f32: an error of 2^-24 of it, in units of the deviation. */
+    float deviation = sqrtf(c->spread * c->spread + 1e-5f);
+    fixture_compare(&f, launch_group_norm, 4e-6f + 0x1p-23f * c->mean / deviation, 1e-5f);
+    fixture_clear(&f);
+}
+
+static void test_group_norm(void) {
+    for (guint i = 0; i < G_N_ELEMENTS(group_norm_cases); i++)
+        for (guint d = 0; d < G_N_ELEMENTS(dtypes); d++) {
+            group_norm_case(&group_norm_cases[i], dtypes[d], YONOS_ACTIVATION_NONE, 0);
+            group_norm_case(&group_norm_cases[i], dtypes[d], YONOS_ACTIVATION_SILU, 4);
+        }
+}
+
+static int launch_layer_norm(Fixture *f) {
+    const YonosNode *n = f->node;
+    const Affines *k = f->extra;
+    return yonos_cuda_layer_norm(fixture_tensor(f, n->out), fixture_tensor(f, n->in[0]), k->gamma, k->beta,
+                                 n->attr.layer_norm.eps, NULL);
+}
+
+static void layer_norm_case(YonosShape shape, YonosDType dtype, gboolean plain, float mean) {
+    Fixture f;
+    fixture_init(&f);
+    g_autofree float *gamma = g_new(float, shape.c), *beta = g_new(float, shape.c);
+    for (int i = 0; i < shape.c; i++) {
+        gamma[i] = 1.0f + 0.3f * fixture_normal();
+        beta[i] = 0.3f * fixture_normal();
+    }
+    YonosConst scale = {"gamma", YONOS_DTYPE_F32, 1, {shape.c}, gamma}, shift = scale;
+    shift.data = beta;
+    Affines k = {plain ? NULL : gamma, plain ? NULL : beta};
+    f.extra = &k;
+    const YonosTensor *x = fixture_input(&f, dtype, shape);
+    fixture_fill(&f, x, mean, 1.0f);
+    yonos_layer_norm(f.graph, x, plain ? NULL : &scale, plain ? NULL : &shift, 1e-5f, NULL);
+    fixture_compare(&f, launch_layer_norm, 4e-6f + 0x1p-22f * mean, 1e-5f);
+    fixture_clear(&f);
+}
+
+static void test_layer_norm(void) {
+    static const int channels[] = {1, 7, 8, 31, 320, 1283};
+    for (guint i = 0; i < G_N_ELEMENTS(channels); i++)
+        for (guint d = 0; d < G_N_ELEMENTS(dtypes); d++) {
+            layer_norm_case((YonosShape){1, 3, 7, channels[i]}, dtypes[d], FALSE, 0.0f);
+            layer_norm_case((YonosShape){2, 1, 1, channels[i]}, dtypes[d], TRUE, 100.0f);
+        }
+}
+
+/* ---- resampling ---------------------------------------------------------------------------------- */
+
+static YonosCudaTaps borrow_taps(const YonosTaps *taps) {
+    return (YonosCudaTaps){taps->out, taps->width, taps->first, taps->count, taps->weight};
+}
+
+static int launch_resize(Fixture *f) {
+    const YonosNode *n = f->node;
+    YonosShape in = n->in[0]->shape, out = n->out->shape;
+    YonosTaps *y = yonos_taps_new(n->attr.resize.filter, in.h, out.h);
+    YonosTaps *x = yonos_taps_new(n->attr.resize.filter, in.w, out.w);
+    YonosCudaTaps taps_y = borrow_taps(y), taps_x = borrow_taps(x);
+    fixture_workspace(f, sizeof(float) * (gsize)in.n * in.h * out.w * in.c);
+    int status =
+        yonos_cuda_resize(fixture_tensor(f, n->out), fixture_tensor(f, n->in[0]), &taps_y, &taps_x, f->workspace, NULL);
+    yonos_taps_free(y);
+    yonos_taps_free(x);
+    return status;
+}
+
+static void test_resize(void) {
+    static const int sizes[][4] = {{1, 1, 5, 3}, {7, 9, 14, 18}, {6, 100, 24, 400}, {31, 17, 8, 5}, {5, 4, 5, 4}};
+    for (int filter = YONOS_FILTER_NEAREST; filter <= YONOS_FILTER_AREA; filter++)
+        for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
+            for (int c = 1; c <= 3; c += 2) {
+                Fixture f;
+                fixture_init(&f);
+                const YonosTensor *x =
+                    fixture_input(&f, YONOS_DTYPE_F32, (YonosShape){c == 1 ? 2 : 1, sizes[i][0], sizes[i][1], c});
+                yonos_resize(f.graph, x, sizes[i][2], sizes[i][3], (YonosFilter)filter, NULL);
+                fixture_compare(&f, launch_resize, -1.0f, 0.0f);
+                fixture_clear(&f);
+            }
+}
+
+/* No node of its own: a pointwise convolution with the unit matrix reads through up_h, up_w. */
+static int launch_upsample(Fixture *f) {
+    return yonos_cuda_upsample_nearest(fixture_tensor(f, f->node->out), fixture_tensor(f, f->node->in[0]), NULL);
+}
+
+static void upsample_case(int c, YonosDType dtype, int h, int w) {
+    static const int no_padding[4] = {0};
+    Fixture f;
+    fixture_init(&f);
+    g_autofree float *unit = g_new0(float, c * c);
+    for (int i = 0; i < c; i++)
+        unit[i * c + i] = 1.0f;
+    YonosConst weight = {"unit", YONOS_DTYPE_F32, 4, {c, c, 1, 1}, unit};
+    const YonosTensor *x = fixture_input(&f, dtype, (YonosShape){2, 5, 7, c});
+    yonos_conv2d(f.graph, x, &weight, NULL, NULL, 1, no_padding, h, w, YONOS_ACTIVATION_NONE, NULL);
+    fixture_compare(&f, launch_upsample, 0.0f, -0x1p-23f);
+    fixture_clear(&f);
+}
+
+static void test_upsample(void) {
+    for (guint d = 0; d < G_N_ELEMENTS(dtypes); d++)
+        for (int c = 3; c <= 24; c += 7) {
+            upsample_case(c, dtypes[d], 10, 14);
+            upsample_case(c + 6, dtypes[d], 9, 13);
+        }
+}
+
 /* ---- tiles and noise ------------------------------------------------------------------------------- */
 
 /* A grid of 2 x 2 overlapping tiles that overhang a frame of 20 x 14. */
@@ -247,6 +423,121 @@ static void test_noise(void) {
     }
 }
 
+/* ---- frames -------------------------------------------------------------------------------------- */
+
+enum { FRAME_BYTES = 64 * 1024 };
+
+/* A frame inside `memory` with strides longer than its rows by `slack` bytes; upside down with `flipped`. */
+static YonosFrame frame_in(guint8 *memory, YonosFormat format, int w, int h, YonosColour colour, int slack,
+                           gboolean flipped) {
+    const YonosFormatInfo *info = yonos_format_get_info(format);
+    YonosFrame frame = {.format = format, .width = w, .height = h, .colour = colour};
+    for (int i = 0; i < info->planes; i++) {
+        gssize stride = (gssize)yonos_format_row_bytes(info, i, w) + slack;
+        int rows = yonos_format_rows(info, i, h);
+        frame.plane[i] = flipped ? memory + (rows - 1) * stride : memory;
+        frame.stride[i] = flipped ? -stride : stride;
+        memory += rows * stride;
+    }
+    return frame;
+}
+
+static int launch_pack(Fixture *f) {
+    return yonos_cuda_pack(fixture_tensor(f, f->node->out), f->extra, f->node->attr.frame.alpha, NULL);
+}
+
+static void pack_case(YonosFormat format, int w, int h, YonosColour colour, int slack, gboolean alpha) {
+    g_autofree guint8 *memory = g_malloc(FRAME_BYTES);
+    for (int i = 0; i < FRAME_BYTES; i++)
+        memory[i] = (guint8)g_test_rand_int_range(0, format == YONOS_FORMAT_RGB_F32 ? 64 : 256);
+    YonosFrame frame = frame_in(memory, format, w, h, colour, slack, slack % 2);
+    Fixture f;
+    fixture_init(&f);
+    f.run.in = &frame;
+    f.extra = &frame;
+    yonos_pack(f.graph, h, w, format, &colour, alpha, NULL);
+    fixture_compare(&f, launch_pack, -1.0f, 0.0f);
+    fixture_clear(&f);
+}
+
+/* UNPACK has no out tensor: the frames themselves are compared, padding between the rows included. */
+static void unpack_case(YonosFormat format, int w, int h, YonosColour colour, int slack) {
+    const YonosFormatInfo *info = yonos_format_get_info(format);
+    g_autofree guint8 *expected = g_malloc0(FRAME_BYTES), *got = g_malloc0(FRAME_BYTES);
+    YonosFrame ref_frame = frame_in(expected, format, w, h, colour, slack, slack % 2);
+    YonosFrame frame = frame_in(got, format, w, h, colour, slack, slack % 2);
+    Fixture f;
+    fixture_init(&f);
+    const YonosTensor *x = fixture_input(&f, YONOS_DTYPE_F32, (YonosShape){1, h, w, 3}), *alpha = NULL;
+    fixture_set(&f, x, 0, NAN);
+    fixture_set(&f, x, 1, 1e30f);
+    if (info->alpha >= 0) {
+        alpha = fixture_input(&f, YONOS_DTYPE_F32, (YonosShape){1, h, w, 1});
+        fixture_fill(&f, alpha, 0.5f, 0.5f);
+    }
+    yonos_unpack(f.graph, x, alpha, format, &colour);
+    f.run.out = &ref_frame;
+    fixture_run_ref(&f);
+    g_assert_cmpint(yonos_cuda_unpack(&frame, fixture_tensor(&f, x), fixture_tensor(&f, alpha), NULL), ==, 0);
+    g_assert_cmpmem(got, FRAME_BYTES, expected, FRAME_BYTES);
+    fixture_clear(&f);
+}
+
+/* Every format with every combination of range and chroma siting, odd sizes, strides that break alignment. */
+static void test_frames(void) {
+    static const int sizes[][3] = {{1, 1, 0}, {33, 7, 3}, {16, 9, 4}, {2, 13, 1}};
+    for (int format = YONOS_FORMAT_RGB; format < YONOS_FORMAT_COUNT; format++)
+        for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
+            for (int k = 0; k < 8; k++) {
+                YonosColour colour = {k & 1 ? 0.299 : 0.2126, k & 1 ? 0.114 : 0.0722, k & 1, k >> 1 & 1, k >> 2 & 1};
+                int w = sizes[i][0], h = sizes[i][1], slack = sizes[i][2];
+                pack_case((YonosFormat)format, w, h, colour, slack, FALSE);
+                if (yonos_format_get_info((YonosFormat)format)->alpha >= 0)
+                    pack_case((YonosFormat)format, w, h, colour, slack, TRUE);
+                unpack_case((YonosFormat)format, w, h, colour, slack);
+            }
+}
+
+/* ---- colour fix ---------------------------------------------------------------------------------- */
+
+static int launch_adain(Fixture *f) {
+    const YonosNode *n = f->node;
+    fixture_workspace(f, yonos_cuda_adain_workspace(n->out->shape));
+    return yonos_cuda_adain(fixture_tensor(f, n->out), fixture_tensor(f, n->in[0]), fixture_tensor(f, n->in[1]),
+                            f->workspace, NULL);
+}
+
+static void test_adain(void) {
+    static const YonosShape sizes[][2] = {
+        {{1, 1, 1, 3}, {1, 2, 3, 3}}, {{2, 31, 57, 3}, {2, 16, 28, 3}}, {{1, 63, 40, 4}, {1, 63, 40, 4}}};
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        Fixture f;
+        fixture_init(&f);
+        const YonosTensor *x = fixture_input(&f, YONOS_DTYPE_F32, sizes[i][0]);
+        const YonosTensor *y = fixture_input(&f, YONOS_DTYPE_F32, sizes[i][1]);
+        fixture_fill(&f, y, 0.25f, 0.1f);
+        yonos_adain(f.graph, x, y, NULL);
+        fixture_compare(&f, launch_adain, 2e-6f, 4e-6f);
+        fixture_clear(&f);
+    }
+}
+
+static int launch_blur(Fixture *f) {
+    return yonos_cuda_blur(fixture_tensor(f, f->node->out), fixture_tensor(f, f->node->in[0]),
+                           f->node->attr.blur.dilation, NULL);
+}
+
+static void test_blur(void) {
+    for (int dilation = 1; dilation <= 16; dilation *= 2)
+        for (int h = 1; h < 40; h += 19) {
+            Fixture f;
+            fixture_init(&f);
+            yonos_blur(f.graph, fixture_input(&f, YONOS_DTYPE_F32, (YonosShape){2, h, 37, 3}), dilation, NULL);
+            fixture_compare(&f, launch_blur, -1.0f, 0.0f);
+            fixture_clear(&f);
+        }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pointwise/affine", test_affine);
@@ -255,6 +546,13 @@ int main(int argc, char **argv) {
     g_test_add_func("/pointwise/geglu", test_geglu);
     g_test_add_func("/pointwise/concat", test_concat);
     g_test_add_func("/pointwise/fill", test_fill);
+    g_test_add_func("/norm/group", test_group_norm);
+    g_test_add_func("/norm/layer", test_layer_norm);
+    g_test_add_func("/resize/filters", test_resize);
+    g_test_add_func("/resize/nearest", test_upsample);
+    g_test_add_func("/frame", test_frames);
+    g_test_add_func("/colour/adain", test_adain);
+    g_test_add_func("/colour/blur", test_blur);
     g_test_add_func("/tile/window", test_window);
     g_test_add_func("/tile/blend", test_blend);
     g_test_add_func("/tile/batch", test_batch);

@@ -81,6 +81,7 @@ template <typename T> T from_bits(uint64_t bits) {
 #define YONOS_SHARED(type, name) type *name = static_cast<type *>(cuda_host::shared_memory())
 #define YONOS_CHECK_ALIGNED(p, bytes) cuda_host::check_aligned((p), (bytes))
 #define YONOS_UNROLL
+#define YONOS_UNROLL_4
 
 /* ---- synchronisation, shuffles, votes ---------------------------------------------------------- */
 
@@ -111,6 +112,9 @@ static inline bool __any_sync(unsigned mask, bool vote) { return __ballot_sync(m
 /* ---- arithmetic -------------------------------------------------------------------------------- */
 
 static inline int __float2int_rn(float v) { return static_cast<int>(lrintf(v)); }
-static inline float rsqrtf(float v) { return 1.0f / sqrtf(v); }
+static inline int min(int a, int b) { return a < b ? a : b; }
+/* Approximate on a device. */
+static inline float __fdividef(float a, float b) { return a / b; }
+#define __expf(v) expf(v)
 
 #endif
