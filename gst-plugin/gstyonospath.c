@@ -13,6 +13,7 @@
 
 #include "gstyonoscaps.h"
 #include "gstyonosformat.h"
+#include "gstyonosresample.h"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_yonos_sr_debug);
 #define GST_CAT_DEFAULT gst_yonos_sr_debug
@@ -27,6 +28,7 @@ typedef struct {
 struct _GstYonosPath {
     GstYonosPathOptions options;
     GstVideoRectangle picture;
+    gboolean exact;     /* the output is the input, `scale` times as large: no other format, colour, size or border */
     gboolean direct;    /* the engine writes the output frame itself */
     gboolean floats;    /* the engine works on floats */
     gboolean has_alpha; /* of floats: the input's alpha goes to the output */
@@ -37,6 +39,7 @@ struct _GstYonosPath {
     Scratch spare;
     float *rgb, *big_rgb;
     GstVideoConverter *begin, *finish, *alpha_scaler, *unpack, *resampler;
+    GstYonosResample *enlarger; /* instead of `resampler` where it can be */
 };
 
 static gboolean scratch_open(Scratch *scratch, const GstVideoInfo *info, GError **error) {
@@ -91,10 +94,11 @@ GstYonosPath *gst_yonos_path_new(const GstYonosPathOptions *options) {
     path->floats = gst_yonos_format_native(GST_VIDEO_INFO_FORMAT(in)) == YONOS_FORMAT_UNKNOWN ||
                    GST_VIDEO_INFO_COMP_DEPTH(out, 0) > GST_VIDEO_INFO_COMP_DEPTH(in, 0);
     path->has_alpha = path->floats && GST_VIDEO_INFO_HAS_ALPHA(in) && GST_VIDEO_INFO_HAS_ALPHA(out);
-    path->direct = !path->floats && same_colour(in, out) && path->picture.w == GST_VIDEO_INFO_WIDTH(out) &&
-                   path->picture.h == GST_VIDEO_INFO_HEIGHT(out) &&
-                   path->picture.w == options->scale * GST_VIDEO_INFO_WIDTH(in) &&
-                   path->picture.h == options->scale * GST_VIDEO_INFO_HEIGHT(in);
+    path->exact = same_colour(in, out) && path->picture.w == GST_VIDEO_INFO_WIDTH(out) &&
+                  path->picture.h == GST_VIDEO_INFO_HEIGHT(out) &&
+                  path->picture.w == options->scale * GST_VIDEO_INFO_WIDTH(in) &&
+                  path->picture.h == options->scale * GST_VIDEO_INFO_HEIGHT(in);
+    path->direct = !path->floats && path->exact;
     GST_INFO("%s %d x %d -> %s %d x %d, picture %d x %d: %s", GST_VIDEO_INFO_NAME(in), GST_VIDEO_INFO_WIDTH(in),
              GST_VIDEO_INFO_HEIGHT(in), GST_VIDEO_INFO_NAME(out), GST_VIDEO_INFO_WIDTH(out),
              GST_VIDEO_INFO_HEIGHT(out), path->picture.w, path->picture.h,
@@ -110,6 +114,7 @@ void gst_yonos_path_free(GstYonosPath *path) {
     g_clear_pointer(&path->alpha_scaler, gst_video_converter_free);
     g_clear_pointer(&path->unpack, gst_video_converter_free);
     g_clear_pointer(&path->resampler, gst_video_converter_free);
+    g_clear_pointer(&path->enlarger, gst_yonos_resample_free);
     scratch_close(&path->original);
     scratch_close(&path->enlarged);
     scratch_close(&path->alpha);
@@ -125,15 +130,19 @@ GstVideoRectangle gst_yonos_path_get_picture(const GstYonosPath *path) { return 
 
 /* ---- getting ready ---------------------------------------------------------------------------------- */
 
+static guint threads_of(const GstYonosPath *path) {
+    return path->options.threads > 0 ? path->options.threads : g_get_num_processors();
+}
+
 /* `picture` NULL: all of the output. Bit depth never drops on the way, and no dither is added: the result depends on
  * the input alone. */
 static GstVideoConverter *converter_new(const GstYonosPath *path, const GstVideoInfo *from, const GstVideoInfo *to,
                                         const GstVideoRectangle *picture, GstVideoResamplerMethod method) {
-    guint threads = path->options.threads > 0 ? path->options.threads : g_get_num_processors();
     GstStructure *config = gst_structure_new(
         "options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD, method,
+        GST_VIDEO_CONVERTER_OPT_CHROMA_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD, method,
         GST_VIDEO_CONVERTER_OPT_DITHER_METHOD, GST_TYPE_VIDEO_DITHER_METHOD, GST_VIDEO_DITHER_NONE,
-        GST_VIDEO_CONVERTER_OPT_THREADS, G_TYPE_UINT, threads, NULL);
+        GST_VIDEO_CONVERTER_OPT_THREADS, G_TYPE_UINT, threads_of(path), NULL);
     if (picture)
         gst_structure_set(config, GST_VIDEO_CONVERTER_OPT_DEST_X, G_TYPE_INT, picture->x,
                           GST_VIDEO_CONVERTER_OPT_DEST_Y, G_TYPE_INT, picture->y, GST_VIDEO_CONVERTER_OPT_DEST_WIDTH,
@@ -329,7 +338,11 @@ static gboolean is_packed_422(const GstVideoInfo *info) {
 static gboolean open_resampler(GstYonosPath *path, GError **error) {
     GstVideoInfo from = path->options.in;
     const GstVideoInfo *to = &path->options.out;
-    if (path->resampler)
+    if (path->resampler || path->enlarger)
+        return TRUE;
+    if (path->exact)
+        path->enlarger = gst_yonos_resample_new(&from, path->options.scale, threads_of(path));
+    if (path->enlarger)
         return TRUE;
     if (is_packed_422(&from)) {
         GstVideoInfo planar =
@@ -346,6 +359,10 @@ static gboolean open_resampler(GstYonosPath *path, GError **error) {
 gboolean gst_yonos_path_resample(GstYonosPath *path, const GstVideoFrame *in, GstVideoFrame *out, GError **error) {
     if (!open_resampler(path, error))
         return FALSE;
+    if (path->enlarger) {
+        gst_yonos_resample_frame(path->enlarger, in, out);
+        return TRUE;
+    }
     if (path->unpack)
         gst_video_converter_frame(path->unpack, in, &path->planar.frame);
     gst_video_converter_frame(path->resampler, path->unpack ? &path->planar.frame : in, out);

@@ -3,7 +3,7 @@
  * The way of a picture from input caps to output caps, around the engine and past it:
  *
  *   upscale   in -> (R'G'B' floats) -> engine, scale x -> (GstVideoConverter: format, size, borders) -> out
- *   resample  in -> GstVideoConverter, Lanczos -> out
+ *   resample  in -> Lanczos, by gstyonosresample.h where that fits, else by GstVideoConverter -> out
  *
  * What stands in brackets is left out where the engine reads and writes the caps' memory itself. Formats that it does
  * not know go through 16 bits a component, never through 8; their alpha is scaled by itself. Transfer functions are

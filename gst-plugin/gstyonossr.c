@@ -322,7 +322,7 @@ static void set_infos(GstYonosSR *self, const GstVideoInfo *in, const GstVideoIn
     GstYonosPathOptions options = {.in = *in, .out = *out, .scale = get_scale(self)};
     GstYonosSettings settings = gst_yonos_sr_get_settings(self);
     options.borders = settings.add_borders;
-    options.threads = (gint)settings.threads;
+    options.threads = settings.threads;
     g_clear_pointer(&self->path, gst_yonos_path_free);
     self->path = gst_yonos_path_new(&options);
     GST_OBJECT_LOCK(self);

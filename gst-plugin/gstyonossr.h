@@ -8,7 +8,8 @@
  *   gstyonosmessages.c    errors, warnings, progress, information and statistics on the bus
  *   gstyonoscaps.c gstyonosfixate.c   caps of the other pad, and the choice among them
  *   gstyonosformat.c      pixel formats and colorimetry
- *   gstyonospath.c        conversions around the engine, resampling past it
+ *   gstyonospath.c        conversions around the engine, and past it
+ *   gstyonosresample.c    fast resampling of 8-bit frames
  *   gstyonoslate.c        late-policy=fast
  *   gstyonoscompare.c     original and result in one picture
  *   gstyonosmeta.c        metas, crops, navigation

@@ -382,6 +382,139 @@ static void test_reverse(void) {
     gst_element_set_state(pipeline, GST_STATE_NULL);
 }
 
+/* ---- resampling ------------------------------------------------------------------------------------------- */
+
+/* What GStreamer's own Lanczos makes of a frame: `in` to `out`. Takes the buffer. */
+static GstBuffer *converted(GstBuffer *buffer, GstVideoInfo *in, GstVideoInfo *out) {
+    GstVideoFrame from, to;
+    GstBuffer *result = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(out), NULL);
+    GstVideoConverter *converter = gst_video_converter_new(
+        in, out,
+        gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD,
+                          GST_VIDEO_RESAMPLER_METHOD_LANCZOS, GST_VIDEO_CONVERTER_OPT_CHROMA_RESAMPLER_METHOD,
+                          GST_TYPE_VIDEO_RESAMPLER_METHOD, GST_VIDEO_RESAMPLER_METHOD_LANCZOS,
+                          GST_VIDEO_CONVERTER_OPT_DITHER_METHOD,
+                          GST_TYPE_VIDEO_DITHER_METHOD, GST_VIDEO_DITHER_NONE, NULL));
+    g_assert_true(gst_video_frame_map(&from, in, buffer, GST_MAP_READ));
+    g_assert_true(gst_video_frame_map(&to, out, result, GST_MAP_WRITE));
+    gst_video_converter_frame(converter, &from, &to);
+    gst_video_frame_unmap(&to);
+    gst_video_frame_unmap(&from);
+    gst_video_converter_free(converter);
+    gst_buffer_unref(buffer);
+    return result;
+}
+
+static guint8 sample(const GstVideoFrame *frame, guint c, int x, int y) {
+    return ((const guint8 *)GST_VIDEO_FRAME_COMP_DATA(frame, c))[y * GST_VIDEO_FRAME_COMP_STRIDE(frame, c) +
+                                                                 x * GST_VIDEO_FRAME_COMP_PSTRIDE(frame, c)];
+}
+
+/* The largest difference of two 8-bit frames in component `c`, but for `border` samples on all sides. */
+static int difference_inside(const GstVideoFrame *a, const GstVideoFrame *b, guint c, int border) {
+    int largest = 0;
+    for (int y = border; y < GST_VIDEO_FRAME_COMP_HEIGHT(a, c) - border; y++)
+        for (int x = border; x < GST_VIDEO_FRAME_COMP_WIDTH(a, c) - border; x++)
+            largest = MAX(largest, ABS(sample(a, c, x, y) - sample(b, c, x, y)));
+    return largest;
+}
+
+/* A frame of 8 bits a sample of rising and falling slopes: no overshoot reaches 0 or 255. */
+static GstBuffer *slopes_new(const char *caps) {
+    GstVideoInfo info = info_of(caps);
+    GstVideoFrame frame;
+    GstBuffer *buffer = frame_new(caps, 0);
+    g_assert_true(gst_video_frame_map(&frame, &info, buffer, GST_MAP_WRITE));
+    for (guint c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS(&frame); c++)
+        for (int y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(&frame, c); y++)
+            for (int x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH(&frame, c); x++)
+                ((guint8 *)GST_VIDEO_FRAME_COMP_DATA(&frame, c))[y * GST_VIDEO_FRAME_COMP_STRIDE(&frame, c) +
+                                                                 x * GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, c)] =
+                    (guint8)(60 + ABS((x * 11 + y * 7 + (int)c * 20) % 240 - 120));
+    gst_video_frame_unmap(&frame);
+    return buffer;
+}
+
+/* Our resampling of 8-bit frames against GStreamer's, which rounds and clips between its two directions, does not
+ * extrapolate at the border, and stretches chroma whose size is not exactly `scale` times the input's. */
+static void check_resampling(const char *format, int width, int height, int scale, const char *options) {
+    g_autofree char *caps = caps_text(format, width, height, ",chroma-site=jpeg");
+    GstHarness *h = harness_new(options);
+    gst_harness_set_src_caps_str(h, caps);
+    GstBuffer *out = gst_harness_push_and_pull(h, slopes_new(caps));
+    GstVideoInfo in = info_of(caps), info = output_info(h);
+    g_assert_cmpint(info.width, ==, scale * width);
+    GstBuffer *expected = converted(slopes_new(caps), &in, &info);
+    GstVideoFrame a, b;
+    g_assert_true(gst_video_frame_map(&a, &info, out, GST_MAP_READ));
+    g_assert_true(gst_video_frame_map(&b, &info, expected, GST_MAP_READ));
+    for (guint c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS(&a); c++) {
+        if (GST_VIDEO_FRAME_COMP_WIDTH(&a, c) % scale || GST_VIDEO_FRAME_COMP_HEIGHT(&a, c) % scale)
+            continue;
+        int off = difference_inside(&a, &b, c, scale);
+        if (off > 2)
+            g_error("%s %d x %d, %d times: %d away from GStreamer's Lanczos", format, width, height, scale, off);
+    }
+    gst_video_frame_unmap(&a);
+    gst_video_frame_unmap(&b);
+    gst_buffer_unref(out);
+    gst_buffer_unref(expected);
+    gst_harness_teardown(h);
+}
+
+static void test_resampling(void) {
+    static const char *const formats[] = {"I420", "NV12", "YV12", "NV21", "Y42B", "NV16", "Y444", "NV24", "v308", "A420",
+                                          "AYUV", "GRAY8", "RGB", "BGRx", "ARGB", "GBR", "GBRA", "IYU2"};
+    char *other = tiny_model_new();
+    tiny_model_replace(other, "model_index.json", "\"scale\": 2", "\"scale\": 4");
+    g_autofree char *by_four = g_strdup_printf("bypass=true model=%s", other);
+    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+        check_resampling(formats[i], 48, 32, 2, "bypass=true");
+        check_resampling(formats[i], 37, 23, 2, "bypass=true");
+        check_resampling(formats[i], 24, 18, 4, by_four);
+    }
+    tiny_model_remove(other);
+}
+
+static void test_resampling_threads(void) {
+    static const char *const formats[] = {"NV12", "RGB"};
+    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+        g_autofree char *caps = caps_text(formats[i], 30, 200, "");
+        assert_same(run_one("bypass=true threads=1", caps, 2), run_one("bypass=true threads=5", caps, 2));
+    }
+}
+
+/* Chroma keeps its place: a ramp of 16 per sample, read where the siting says that the samples lie. */
+static void test_resampling_sites(void) {
+    static const struct {
+        const char *site;
+        int off; /* of sample 2 i below 16 i */
+    } cases[] = {{"mpeg2", 2}, {"jpeg", 4}};
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *extra = g_strdup_printf(",chroma-site=%s", cases[i].site);
+        g_autofree char *caps = caps_text("Y42B", 30, 8, extra);
+        GstHarness *h = harness_new("bypass=true");
+        GstVideoInfo in = info_of(caps), info;
+        GstVideoFrame frame;
+        GstBuffer *ramp = frame_new(caps, 0);
+        g_assert_true(gst_video_frame_map(&frame, &in, ramp, GST_MAP_WRITE));
+        for (int y = 0; y < 8; y++)
+            for (int x = 0; x < 15; x++)
+                ((guint8 *)GST_VIDEO_FRAME_COMP_DATA(&frame, 1))[y * GST_VIDEO_FRAME_COMP_STRIDE(&frame, 1) + x] =
+                    (guint8)(16 * x);
+        gst_video_frame_unmap(&frame);
+        gst_harness_set_src_caps_str(h, caps);
+        GstBuffer *out = gst_harness_push_and_pull(h, ramp);
+        info = output_info(h);
+        g_assert_true(gst_video_frame_map(&frame, &info, out, GST_MAP_READ));
+        for (int x = 6; x < 24; x += 2)
+            g_assert_cmpint(ABS(sample(&frame, 1, x, 4) - (8 * x - cases[i].off)), <=, 1);
+        gst_video_frame_unmap(&frame);
+        gst_buffer_unref(out);
+        gst_harness_teardown(h);
+    }
+}
+
 /* ---- compare ---------------------------------------------------------------------------------------------- */
 
 static GBytes *compared(const char *options, const char *caps) {
@@ -491,6 +624,9 @@ int main(int argc, char **argv) {
     g_test_add_func("/pictures/extremes", test_extremes);
     g_test_add_func("/pictures/8k", test_8k);
     g_test_add_func("/pictures/reverse", test_reverse);
+    g_test_add_func("/pictures/resampling", test_resampling);
+    g_test_add_func("/pictures/resampling-threads", test_resampling_threads);
+    g_test_add_func("/pictures/resampling-sites", test_resampling_sites);
     g_test_add_func("/pictures/compare", test_compare);
     g_test_add_func("/pictures/compare-formats", test_compare_formats);
     g_test_add_func("/pictures/reuse", test_reuse);
