@@ -19,7 +19,7 @@ static void release(YonosKernel *kernel) { g_free(kernel->data); }
 
 static gboolean prepare_group(YonosKernel *kernel, GError **error) {
     const YonosNode *node = kernel->node;
-    kernel->workspace = yonos_cuda_group_norm_workspace(node->out->shape, node->attr.group_norm.groups);
+    kernel->workspace = yonos_cuda_group_norm_workspace(node->out->shape);
     return prepare(kernel, error);
 }
 
