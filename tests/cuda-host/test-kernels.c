@@ -248,6 +248,99 @@ static void test_layer_norm(void) {
         }
 }
 
+/* ---- attention ----------------------------------------------------------------------------------- */
+
+static gsize tokens_of(const YonosTensor *t) { return (gsize)t->shape.h * (gsize)t->shape.w; }
+
+static int launch_attention(Fixture *f) {
+    const YonosNode *n = f->node;
+    const YonosTensor *q = n->in[0], *k = n->in[1], *v = n->in[2], *out = n->out;
+    gsize width = yonos_dtype_size(q->dtype);
+    gsize k_step = k ? (gsize)k->shape.c : (gsize)n->constant[0]->dim[1];
+    gsize v_step = v ? (gsize)v->shape.c : (gsize)n->constant[1]->dim[1];
+    const void *const *constants = f->extra;
+    YonosCudaAttention a = {
+        .dtype = q->dtype,
+        .images = out->shape.n,
+        .heads = n->attr.attention.heads,
+        .head_dim = n->attr.attention.head_dim,
+        .q_tokens = (int)tokens_of(q),
+        .kv_tokens = k ? (int)tokens_of(k) : (int)n->constant[0]->dim[0],
+        .scale = n->attr.attention.scale,
+        .q = (char *)fixture_tensor(f, q)->data + (gsize)n->attr.attention.q_offset * width,
+        .k = k ? (char *)fixture_tensor(f, k)->data + (gsize)n->attr.attention.k_offset * width : constants[0],
+        .v = v ? (char *)fixture_tensor(f, v)->data + (gsize)n->attr.attention.v_offset * width : constants[1],
+        .out = fixture_tensor(f, out)->data,
+        .q_token = (gsize)q->shape.c,
+        .k_token = k_step,
+        .v_token = v_step,
+        .out_token = (gsize)out->shape.c,
+        .q_image = tokens_of(q) * (gsize)q->shape.c,
+        .k_image = k ? tokens_of(k) * k_step : 0,
+        .v_image = v ? tokens_of(v) * v_step : 0,
+        .out_image = tokens_of(out) * (gsize)out->shape.c,
+    };
+    return yonos_cuda_attention(&a, NULL);
+}
+
+typedef struct {
+    int images, h, w, heads, head_dim;
+    int prompt; /* tokens of constant keys and values; 0: self-attention on packed Q, K, V */
+    float spread;
+} AttentionCase;
+
+static const AttentionCase attention_cases[] = {
+    {1, 1, 1, 1, 1, 0, 1.0f},    {2, 5, 7, 2, 8, 0, 1.0f},    {1, 9, 8, 3, 40, 0, 1.0f},   {1, 6, 11, 2, 64, 0, 3.0f},
+    {1, 5, 9, 1, 80, 0, 1.0f},   {1, 7, 5, 1, 160, 0, 1.0f},  {1, 13, 7, 1, 512, 0, 1.0f}, {2, 3, 5, 2, 40, 77, 1.0f},
+    {1, 8, 9, 2, 13, 0, 1.0f},   {1, 4, 9, 1, 64, 1, 1.0f},   {1, 11, 12, 1, 16, 0, 20.0f},
+};
+
+/* Keys and values in the activations' type, as the backend packs them. */
+static void *pack_constant(const float *from, gsize count, YonosDType dtype) {
+    if (dtype == YONOS_DTYPE_F32)
+        return g_memdup2(from, count * sizeof *from);
+    uint16_t *to = g_new(uint16_t, count);
+    for (gsize i = 0; i < count; i++)
+        to[i] = dtype == YONOS_DTYPE_BF16 ? yonos_f32_to_bf16(from[i]) : yonos_f32_to_f16(from[i]);
+    return to;
+}
+
+static void attention_case(const AttentionCase *c, YonosDType dtype, gsize skew) {
+    Fixture f;
+    fixture_init(&f);
+    f.skew = skew;
+    int channels = c->heads * c->head_dim;
+    gsize count = (gsize)c->prompt * (gsize)channels;
+    g_autofree float *keys = g_new0(float, count + 1), *values = g_new0(float, count + 1);
+    for (gsize i = 0; i < count; i++) { /* multiples of 1/16: the same number in every type */
+        keys[i] = (float)g_test_rand_int_range(-31, 32) / 16.0f;
+        values[i] = (float)g_test_rand_int_range(-31, 32) / 16.0f;
+    }
+    g_autofree void *packed_k = pack_constant(keys, count, dtype), *packed_v = pack_constant(values, count, dtype);
+    const void *constants[2] = {packed_k, packed_v};
+    f.extra = constants;
+    YonosConst k = {"k", YONOS_DTYPE_F32, 2, {c->prompt, channels}, keys}, v = k;
+    v.data = values;
+    const YonosTensor *x =
+        fixture_input(&f, dtype, (YonosShape){c->images, c->h, c->w, c->prompt ? channels : 3 * channels});
+    fixture_fill(&f, x, 0.0f, c->spread);
+    float scale = 1.0f / sqrtf((float)c->head_dim);
+    if (c->prompt)
+        yonos_attention(f.graph, x, 0, NULL, 0, NULL, 0, &k, &v, c->heads, c->head_dim, scale, NULL);
+    else
+        yonos_attention(f.graph, x, 0, x, channels, x, 2 * channels, NULL, NULL, c->heads, c->head_dim, scale, NULL);
+    fixture_compare(&f, launch_attention, 2e-6f * c->spread * c->spread * c->spread, 0.0f);
+    fixture_clear(&f);
+}
+
+static void test_attention(void) {
+    for (guint i = 0; i < G_N_ELEMENTS(attention_cases); i++)
+        for (guint d = 0; d < G_N_ELEMENTS(dtypes); d++) {
+            attention_case(&attention_cases[i], dtypes[d], 0);
+            attention_case(&attention_cases[i], dtypes[d], yonos_dtype_size(dtypes[d]));
+        }
+}
+
 /* ---- resampling ---------------------------------------------------------------------------------- */
 
 static YonosCudaTaps borrow_taps(const YonosTaps *taps) {
@@ -548,6 +641,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/pointwise/fill", test_fill);
     g_test_add_func("/norm/group", test_group_norm);
     g_test_add_func("/norm/layer", test_layer_norm);
+    g_test_add_func("/attention", test_attention);
     g_test_add_func("/resize/filters", test_resize);
     g_test_add_func("/resize/nearest", test_upsample);
     g_test_add_func("/frame", test_frames);
