@@ -411,12 +411,13 @@ static gboolean inspect(CudaDnnChoice *choice) {
     return !choice->builder.failure;
 }
 
-/* What cuDNN says about the first engine that it left out, on one line. */
+/* The first reason that cuDNN gives for leaving out an engine; its text is "..; Reason: X at: Y" lines. */
 static void last_reason(GString *reason) {
-    char text[512] = "";
+    char text[1024] = "";
     cudnnGetLastErrorString(text, sizeof text);
-    if (*text)
-        g_string_assign(reason, g_strdelimit(text, "\n", ' '));
+    char *first = strstr(text, "Reason: ");
+    if (first)
+        g_string_assign(reason, g_strdelimit(first, "\n", '\0'));
 }
 
 /* Appends what one mode of the heuristics proposes. A mode that refuses the graph proposes nothing. */

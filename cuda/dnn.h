@@ -75,4 +75,6 @@ gboolean cuda_dnn_run_conv(CudaDnnChoice *choice, const CudaConvData *data, void
 gboolean cuda_dnn_run_attention(CudaDnnChoice *choice, const YonosCudaAttention *attention, void *workspace,
                                 GError **error);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CudaDnnChoice, cuda_dnn_choice_free)
+
 #endif
