@@ -13,8 +13,7 @@ enum { MAX_DIM = 512, Q = ATTEND_QUERIES };
 
 gboolean cpu_attention_bf16_fits(const YonosNode *node) {
     int dim = node->attr.attention.head_dim;
-    const char *isa = g_getenv("YONOS_CPU_ISA");
-    return __builtin_cpu_supports("avx512bf16") && (!isa || !*isa) && node->out->dtype == YONOS_DTYPE_BF16 && dim % 2 == 0 && dim <= MAX_DIM;
+    return cpu_has_bf16_pairs() && node->out->dtype == YONOS_DTYPE_BF16 && dim % 2 == 0 && dim <= MAX_DIM;
 }
 
 static int pair_rows(int tokens) { return (tokens + 1) / 2; }

@@ -6,6 +6,7 @@
 #include "backend/cpu/conv.h"
 
 #include "backend/cpu/upconv.h"
+#include "backend/cpu/winograd.h"
 
 /*
  * Winograd does fewer multiplications, in f32, and pays for it with reorders around the call and with weights four
@@ -95,6 +96,12 @@ static gboolean prepare(YonosKernel *kernel, GError **error) {
         kernel->op = &cpu_upconv;
         return cpu_upconv.prepare(kernel, error);
     }
+#if defined(__x86_64__)
+    if (cpu_winograd_fits(node)) {
+        kernel->op = &cpu_winograd;
+        return cpu_winograd.prepare(kernel, error);
+    }
+#endif
     YonosShape in = node->in[0]->shape, out = node->out->shape;
     const YonosConst *w = node->constant[0];
     gboolean up = node->attr.conv2d.up_h > 0;

@@ -8,6 +8,7 @@
 #include "backend/cpu/cpu.h"
 
 #include <omp.h>
+#include <stdlib.h>
 
 #include "backend/host.h"
 
@@ -48,6 +49,22 @@ const YonosConst *cpu_derived(const YonosKernel *kernel, const YonosConst *sourc
     return &d->constant;
 }
 
+const void *cpu_packed(const YonosKernel *kernel, const YonosConst *source, gsize bytes,
+                       void (*pack)(const YonosConst *source, void *to), GError **error) {
+    YonosCpu *cpu = cpu_of(kernel);
+    void *packed = g_hash_table_lookup(cpu->packed, source);
+    if (packed)
+        return packed;
+    if (posix_memalign(&packed, 64, bytes) != 0) {
+        yonos_fail(error, YONOS_ERROR_MEMORY, "out of memory for the packed copy of %s", source->name);
+        return NULL;
+    }
+    pack(source, packed);
+    g_hash_table_insert(cpu->packed, (gpointer)source, packed);
+    cpu->packed_bytes += bytes;
+    return packed;
+}
+
 static gboolean has_bf16(void) {
 #if defined(__x86_64__)
     return __builtin_cpu_supports("avx512bf16") != 0;
@@ -75,12 +92,16 @@ static gboolean choose_dtype(YonosPrecision precision, YonosDType *dtype, GError
                       "option precision is f16, which the CPU backend does not compute in; use auto, f32 or bf16");
 }
 
-static gsize weight_bytes(YonosBackend *backend) { return yonos_dnnl_weight_bytes(((YonosCpu *)backend)->dnnl); }
+static gsize weight_bytes(YonosBackend *backend) {
+    const YonosCpu *cpu = (YonosCpu *)backend;
+    return yonos_dnnl_weight_bytes(cpu->dnnl) + cpu->packed_bytes;
+}
 
 static void destroy(YonosBackend *backend) {
     YonosCpu *cpu = (YonosCpu *)backend;
     yonos_dnnl_free(cpu->dnnl);
     g_ptr_array_unref(cpu->derived);
+    g_hash_table_unref(cpu->packed);
     g_free((char *)cpu->base.device);
     g_free(cpu);
 }
@@ -116,6 +137,7 @@ YonosBackend *yonos_backend_cpu_new(YonosPrecision precision, int threads, GErro
     YonosBackend *backend = &cpu->base;
     cpu->dnnl = dnnl;
     cpu->derived = g_ptr_array_new_with_free_func(derived_free);
+    cpu->packed = g_hash_table_new_full(NULL, NULL, NULL, free);
     backend->name = "cpu";
     backend->threads = threads > 0 ? threads : (int)g_get_num_processors();
     backend->device = g_strdup_printf("CPU, %d thread%s", backend->threads, backend->threads == 1 ? "" : "s");

@@ -2,6 +2,7 @@
 /*
  * Chooses the compiled set of inner loops for this CPU; see loops.h.
  */
+#include "backend/cpu/cpu.h"
 #include "backend/cpu/loops.h"
 
 extern const CpuLoops cpu_loops_baseline;
@@ -28,4 +29,13 @@ static gpointer choose(gpointer unused) {
 const CpuLoops *cpu_loops(void) {
     static GOnce once = G_ONCE_INIT;
     return g_once(&once, choose, NULL);
+}
+
+gboolean cpu_has_bf16_pairs(void) {
+#if defined(__x86_64__)
+    const char *wanted = g_getenv("YONOS_CPU_ISA");
+    return __builtin_cpu_supports("avx512bf16") && (!wanted || !*wanted);
+#else
+    return FALSE;
+#endif
 }

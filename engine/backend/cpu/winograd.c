@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A 3x3 convolution cut into jobs; see winograd_bf16.h for what a job computes.
+ *
+ * A job is up to BATCH consecutive tiles (row by row, image by image) times a run of output channel panels. Each thread
+ * has its own coefficients and products in the workspace, so a job touches nothing of another's.
+ */
+#include "backend/cpu/winograd.h"
+
+#include <omp.h>
+
+#include "backend/cpu/loops.h"
+#include "backend/cpu/winograd_bf16.h"
+
+enum {
+    BATCH = 48,         /* tiles of a job: as many as keep the packed weights busy and the coefficients in the cache */
+    JOBS = 16,          /* output channels are shared out only where there are fewer batches than these */
+    MIN_CHANNELS = 32,  /* below, the transforms cost more than they save */
+    MAX_CHANNELS = 4096,
+    LANES = WINOGRAD_LANES,
+    PANEL = WINOGRAD_PANEL,
+};
+
+G_STATIC_ASSERT(BATCH % WINOGRAD_ROWS == 0);
+
+typedef struct {
+    const uint32_t *weight; /* per panel: (16, ic / 2, lanes) pairs */
+    const float *bias;      /* (oc) */
+    float *own_bias;
+    int tile_rows, tile_columns, tiles; /* tiles: of all images */
+    int panels, panels_per_job;
+    gsize coefficient_bytes, thread_bytes; /* of the workspace */
+} Winograd;
+
+static const uint16_t zero_pixel[MAX_CHANNELS];
+
+gboolean cpu_winograd_fits(const YonosNode *node) {
+    const YonosConst *w = node->constant[0];
+    YonosShape in = node->in[0]->shape, out = node->out->shape;
+    return cpu_has_bf16_pairs() && node->out->dtype == YONOS_DTYPE_BF16 && w->dim[2] == 3 && w->dim[3] == 3 &&
+           node->attr.conv2d.stride == 1 && node->attr.conv2d.up_h == 0 &&
+           node->attr.conv2d.activation <= YONOS_ACTIVATION_RELU && in.c % LANES == 0 && out.c % LANES == 0 &&
+           MIN(in.c, out.c) >= MIN_CHANNELS && MAX(in.c, out.c) <= MAX_CHANNELS;
+}
+
+/* ---- weights --------------------------------------------------------------------------------------- */
+
+/* G g G^T of one filter. G: (1, 0, 0), (1/2, 1/2, 1/2), (1/2, -1/2, 1/2), (0, 0, 1). */
+static void transform_filter(const float g[9], float u[16]) {
+    float rows[12];
+    for (int x = 0; x < 3; x++) {
+        rows[x] = g[x];
+        rows[3 + x] = 0.5f * (g[x] + g[3 + x] + g[6 + x]);
+        rows[6 + x] = 0.5f * (g[x] - g[3 + x] + g[6 + x]);
+        rows[9 + x] = g[6 + x];
+    }
+    for (int y = 0; y < 4; y++) {
+        const float *row = rows + 3 * y;
+        u[4 * y] = row[0];
+        u[4 * y + 1] = 0.5f * (row[0] + row[1] + row[2]);
+        u[4 * y + 2] = 0.5f * (row[0] - row[1] + row[2]);
+        u[4 * y + 3] = row[2];
+    }
+}
+
+static int panel_lanes(int oc, int panel) { return MIN(PANEL, oc - panel * PANEL); }
+
+/* Words before a panel. */
+static gsize panel_offset(int ic, int panel) {
+    return (gsize)panel * PANEL * WINOGRAD_COEFFICIENTS * (gsize)(ic / 2);
+}
+
+static void pack_output_channel(const YonosConst *w, int o, uint32_t *packed) {
+    int oc = (int)w->dim[0], ic = (int)w->dim[1], panel = o / PANEL, lanes = panel_lanes(oc, panel);
+    uint16_t *to = (uint16_t *)(packed + panel_offset(ic, panel));
+    for (int c = 0; c < ic; c++) {
+        float g[9], u[WINOGRAD_COEFFICIENTS];
+        for (int i = 0; i < 9; i++)
+            g[i] = yonos_const_get(w, ((gsize)o * ic + c) * 9 + i);
+        transform_filter(g, u);
+        for (int e = 0; e < WINOGRAD_COEFFICIENTS; e++)
+            to[(((gsize)e * (ic / 2) + c / 2) * lanes + o % PANEL) * 2 + c % 2] = yonos_f32_to_bf16(u[e]);
+    }
+}
+
+static void pack_weight(const YonosConst *w, void *packed) {
+#pragma omp parallel for schedule(static)
+    for (int o = 0; o < (int)w->dim[0]; o++)
+        pack_output_channel(w, o, packed);
+}
+
+static float *bias_values(const YonosConst *bias, int count) {
+    float *values = g_new0(float, count);
+    for (int i = 0; bias && i < count; i++)
+        values[i] = yonos_const_get(bias, i);
+    return values;
+}
+
+/* ---- preparing ------------------------------------------------------------------------------------ */
+
+static void release(YonosKernel *kernel) {
+    Winograd *winograd = kernel->data;
+    if (winograd)
+        g_free(winograd->own_bias);
+    g_free(winograd);
+}
+
+static gboolean prepare(YonosKernel *kernel, GError **error) {
+    const YonosNode *node = kernel->node;
+    YonosShape in = node->in[0]->shape, out = node->out->shape;
+    cpu_use_threads(kernel);
+    gsize words = (gsize)WINOGRAD_COEFFICIENTS * (in.c / 2) * out.c;
+    const uint32_t *weight = cpu_packed(kernel, node->constant[0], words * sizeof *weight, pack_weight, error);
+    if (!weight)
+        return FALSE;
+    Winograd *winograd = g_new0(Winograd, 1);
+    winograd->weight = weight;
+    winograd->bias = winograd->own_bias = bias_values(node->constant[1], out.c);
+    winograd->tile_rows = (out.h + 1) / 2;
+    winograd->tile_columns = (out.w + 1) / 2;
+    winograd->tiles = out.n * winograd->tile_rows * winograd->tile_columns;
+    winograd->panels = (out.c + PANEL - 1) / PANEL;
+    int batches = (winograd->tiles + BATCH - 1) / BATCH, shares = CLAMP(JOBS / batches, 1, winograd->panels);
+    winograd->panels_per_job = (winograd->panels + shares - 1) / shares;
+    winograd->coefficient_bytes = (gsize)WINOGRAD_COEFFICIENTS * BATCH * in.c * sizeof(uint16_t);
+    winograd->thread_bytes =
+        winograd->coefficient_bytes + (gsize)WINOGRAD_COEFFICIENTS * BATCH * PANEL * sizeof(float);
+    kernel->workspace = winograd->thread_bytes * kernel->backend->threads;
+    kernel->data = winograd;
+    kernel->implementation = "winograd bf16";
+    return TRUE;
+}
+
+/* ---- running -------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int n, y, x; /* image, and its output pixel at the tile's upper left */
+} Tile;
+
+static Tile tile_at(const Winograd *winograd, int index) {
+    int row = index / winograd->tile_columns;
+    return (Tile){row / winograd->tile_rows, 2 * (row % winograd->tile_rows), 2 * (index % winograd->tile_columns)};
+}
+
+/* The pixel of `shape` at (y, x); NULL outside. */
+static uint16_t *pixel_at(uint16_t *data, YonosShape shape, int n, int y, int x) {
+    if (y < 0 || y >= shape.h || x < 0 || x >= shape.w)
+        return NULL;
+    return data + (((gsize)n * shape.h + y) * shape.w + x) * shape.c;
+}
+
+static void transform_input(const YonosNode *node, const YonosRun *run, const Winograd *winograd, int first, int count,
+                            uint16_t *coefficient) {
+    YonosShape in = node->in[0]->shape;
+    for (int i = 0; i < count; i++) {
+        Tile tile = tile_at(winograd, first + i);
+        const uint16_t *pixel[16];
+        for (int p = 0; p < 16; p++) {
+            pixel[p] = pixel_at(run->data[node->in[0]->id], in, tile.n, tile.y - node->attr.conv2d.pad_top + p / 4,
+                                tile.x - node->attr.conv2d.pad_left + p % 4);
+            if (!pixel[p])
+                pixel[p] = zero_pixel;
+        }
+        cpu_winograd_input(pixel, in.c, coefficient, i, BATCH);
+    }
+}
+
+static void transform_output(const YonosNode *node, const YonosRun *run, const Winograd *winograd, int first, int count,
+                             int panel, const float *product) {
+    YonosShape shape = node->out->shape;
+    int relu = node->attr.conv2d.activation == YONOS_ACTIVATION_RELU, from = panel * PANEL;
+    for (int i = 0; i < count; i++) {
+        Tile tile = tile_at(winograd, first + i);
+        const uint16_t *residual[4] = {NULL};
+        uint16_t *out[4];
+        for (int p = 0; p < 4; p++) {
+            int y = tile.y + p / 2, x = tile.x + p % 2;
+            out[p] = pixel_at(run->data[node->out->id], shape, tile.n, y, x);
+            if (!out[p])
+                continue;
+            out[p] += from;
+            if (node->in[1])
+                residual[p] = pixel_at(run->data[node->in[1]->id], shape, tile.n, y, x) + from;
+        }
+        cpu_winograd_output(product, i, BATCH, panel_lanes(shape.c, panel), winograd->bias + from, residual, relu, out);
+    }
+}
+
+static void run_job(const YonosNode *node, const YonosRun *run, const Winograd *winograd, int batch, int share) {
+    char *own = (char *)run->workspace + winograd->thread_bytes * omp_get_thread_num();
+    uint16_t *coefficient = (uint16_t *)own;
+    float *product = (float *)(own + winograd->coefficient_bytes);
+    int ic = node->in[0]->shape.c, oc = node->out->shape.c, first = batch * BATCH;
+    int count = MIN(BATCH, winograd->tiles - first);
+    int rows = (count + WINOGRAD_ROWS - 1) / WINOGRAD_ROWS * WINOGRAD_ROWS;
+    int begin = share * winograd->panels_per_job, end = MIN(begin + winograd->panels_per_job, winograd->panels);
+    transform_input(node, run, winograd, first, count, coefficient);
+    for (int panel = begin; panel < end; panel++) {
+        int lanes = panel_lanes(oc, panel);
+        const uint32_t *weight = winograd->weight + panel_offset(ic, panel);
+        for (int e = 0; e < WINOGRAD_COEFFICIENTS; e++)
+            cpu_winograd_multiply(coefficient + (gsize)e * BATCH * ic, weight + (gsize)e * (ic / 2) * lanes, rows, ic,
+                                  lanes, product + (gsize)e * BATCH * lanes);
+        transform_output(node, run, winograd, first, count, panel, product);
+    }
+}
+
+static gboolean run_winograd(const YonosKernel *kernel, const YonosRun *run, GError **error) {
+    (void)error;
+    const Winograd *winograd = kernel->data;
+    int batches = (winograd->tiles + BATCH - 1) / BATCH;
+    int shares = (winograd->panels + winograd->panels_per_job - 1) / winograd->panels_per_job;
+    cpu_use_threads(kernel);
+#pragma omp parallel for schedule(dynamic)
+    for (int job = 0; job < batches * shares; job++)
+        run_job(kernel->node, run, winograd, job / shares, job % shares);
+    return TRUE;
+}
+
+const YonosOp cpu_winograd = {prepare, run_winograd, release};

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Winograd's F(2x2, 3x3) with AVX512-BF16 intrinsics; see winograd_bf16.h. One lane is one channel in the transforms and
+ * one output channel in the products. The build compiles this file with the instruction set on; callers check the CPU.
+ */
+#include "backend/cpu/winograd_bf16.h"
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <string.h>
+
+enum { LANES = WINOGRAD_LANES };
+
+static inline __m512 load_bf16(const uint16_t *x) {
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)x));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+
+static inline void store_bf16(uint16_t *to, __m512 x) {
+    _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(x));
+}
+
+/* B^T d along one axis: (d0 - d2, d1 + d2, d2 - d1, d1 - d3), elements `step` apart. */
+static inline void input_axis(__m512 *d, int step) {
+    __m512 d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
+    d[0] = _mm512_sub_ps(d0, d2);
+    d[step] = _mm512_add_ps(d1, d2);
+    d[2 * step] = _mm512_sub_ps(d2, d1);
+    d[3 * step] = _mm512_sub_ps(d1, d3);
+}
+
+void cpu_winograd_input(const uint16_t *const pixel[16], int channels, uint16_t *coefficient, int index, int stride) {
+    for (int c = 0; c < channels; c += LANES) {
+        __m512 d[16];
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++)
+            d[i] = load_bf16(pixel[i] + c);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            input_axis(d + i, 4);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            input_axis(d + 4 * i, 1);
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++)
+            store_bf16(coefficient + ((size_t)i * stride + index) * channels + c, d[i]);
+    }
+}
+
+/* WINOGRAD_ROWS tiles x `vectors` vectors of output channels, kept in registers over all input channels. */
+static inline __attribute__((always_inline)) void multiply_block(const uint16_t *coefficient, const uint32_t *weight,
+                                                                 int channels, int vectors, float *product) {
+    enum { ROWS = WINOGRAD_ROWS, MOST = WINOGRAD_PANEL / LANES };
+    __m512 sum[ROWS][MOST];
+    for (int r = 0; r < ROWS; r++)
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = _mm512_setzero_ps();
+    for (int pair = 0; pair < channels / 2; pair++) {
+        __m512bh w[MOST];
+        for (int v = 0; v < vectors; v++)
+            w[v] = (__m512bh)_mm512_loadu_si512(weight + ((size_t)pair * vectors + v) * LANES);
+        for (int r = 0; r < ROWS; r++) {
+            uint32_t x;
+            memcpy(&x, coefficient + (size_t)r * channels + 2 * pair, sizeof x);
+            __m512bh both = (__m512bh)_mm512_set1_epi32((int)x);
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] = _mm512_dpbf16_ps(sum[r][v], both, w[v]);
+        }
+    }
+    for (int r = 0; r < ROWS; r++)
+        for (int v = 0; v < vectors; v++)
+            _mm512_storeu_ps(product + ((size_t)r * vectors + v) * LANES, sum[r][v]);
+}
+
+void cpu_winograd_multiply(const uint16_t *coefficient, const uint32_t *weight, int tiles, int channels, int lanes,
+                           float *product) {
+    for (int tile = 0; tile < tiles; tile += WINOGRAD_ROWS) {
+        const uint16_t *x = coefficient + (size_t)tile * channels;
+        float *out = product + (size_t)tile * lanes;
+        switch (lanes / LANES) { /* constants, so that the sums stay in registers */
+        case 1: multiply_block(x, weight, channels, 1, out); break;
+        case 2: multiply_block(x, weight, channels, 2, out); break;
+        case 3: multiply_block(x, weight, channels, 3, out); break;
+        default: multiply_block(x, weight, channels, 4, out); break;
+        }
+    }
+}
+
+/* A^T m along one axis: (m0 + m1 + m2, m1 - m2 - m3), elements `step` apart; the result in the first two. */
+static inline void output_axis(__m512 *m, int step) {
+    __m512 m0 = m[0], m1 = m[step], m2 = m[2 * step], m3 = m[3 * step];
+    m[0] = _mm512_add_ps(_mm512_add_ps(m0, m1), m2);
+    m[step] = _mm512_sub_ps(_mm512_sub_ps(m1, m2), m3);
+}
+
+void cpu_winograd_output(const float *product, int index, int stride, int lanes, const float *bias,
+                         const uint16_t *const residual[4], int relu, uint16_t *const out[4]) {
+    for (int c = 0; c < lanes; c += LANES) {
+        __m512 m[16];
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++)
+            m[i] = _mm512_loadu_ps(product + ((size_t)i * stride + index) * lanes + c);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            output_axis(m + i, 4);
+        output_axis(m, 1);
+        output_axis(m + 4, 1);
+        for (int i = 0; i < 4; i++) {
+            if (!out[i])
+                continue;
+            __m512 y = _mm512_add_ps(m[4 * (i / 2) + i % 2], _mm512_loadu_ps(bias + c));
+            if (residual[i])
+                y = _mm512_add_ps(y, load_bf16(residual[i] + c));
+            if (relu)
+                y = _mm512_max_ps(y, _mm512_setzero_ps());
+            store_bf16(out[i] + c, y);
+        }
+    }
+}
