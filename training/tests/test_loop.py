@@ -53,7 +53,8 @@ class Resume(StageTest):
     def test_accumulation_equals_a_larger_batch(self):
         """Two micro-batches of 2 and one batch of 4 have the same gradients, but for rounding."""
         for name, batch in (("micro", ("batch=2", "accumulate=2")), ("large", ("batch=4",))):
-            self.run_stage("autoencoder", f"name={name}", "autoencoder.steps=1", "bf16=false", *batch)
+            self.run_stage("autoencoder", f"name={name}", "autoencoder.steps=1", "autoencoder.optimizer=adamw",
+                           "autoencoder.lr_share=0", "bf16=false", *batch)
         micro, large = (self.checkpoint("autoencoder", name)["optimizer"]["state"] for name in ("micro", "large"))
         for index in micro:
             gradient = large[index]["exp_avg"]

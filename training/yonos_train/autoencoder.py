@@ -13,7 +13,7 @@ from .loop import Loop
 from .lpips import LPIPS
 from .networks import (OneStep, decoder_checkpoint, decoder_input, initial_autoencoder, latent_of, save_scaling_factor,
                        trained_decoder, trained_unet)
-from .resize import back_project
+from .resize import back_project, resize
 
 
 def _lpips(config):
@@ -21,16 +21,18 @@ def _lpips(config):
 
 
 def autoencoder(config):
-    """Reconstruction: L1 + w LPIPS, and a weak pull of the latents to 0."""
+    """Reconstruction of HR and, by lr_share, of upsampled LR: L1 + w LPIPS, and a weak pull of the latents to 0."""
     model, lpips = initial_autoencoder(config).to(device()), _lpips(config)
     encoder, decode = compiled(config, model.encoder), compiled(config, model.decoder)
-    samples, weight = Samples(config, {}), config["autoencoder"]["lpips_weight"]
+    weight, share = config["autoencoder"]["lpips_weight"], config["autoencoder"]["lr_share"]
+    samples = Samples(config, {"lr": config["scale"]} if share else {})
 
     def step(batch, position):
+        image = _with_upsampled(batch, share)
         with autocast(config):
-            z = latent_of(model, encoder(batch["hr"]))
+            z = latent_of(model, encoder(image))
             out = decode(decoder_input(model, z))
-            l1, perceptual = F.l1_loss(out.float(), batch["hr"]), lpips(out, batch["hr"]).float()
+            l1, perceptual = F.l1_loss(out.float(), image), lpips(out, image).float()
         loss = l1 + scheduled(weight, position) * perceptual + 1e-4 * z.float().pow(2).mean()
         return {"main": loss}, {"l1": l1.item(), "lpips": perceptual.item()}
 
@@ -42,6 +44,16 @@ def autoencoder(config):
     with torch.no_grad():
         some = [latent_of(model, model.encoder(batch["hr"])) for _, batch in zip(range(10), batches(samples, config, 0))]
     save_scaling_factor(config, torch.cat(some))
+
+
+def _with_upsampled(batch, share):
+    """The batch's HR, but for a share of upsampled LR."""
+    hr = batch["hr"]
+    count = round(share * len(hr))
+    if not count:
+        return hr
+    upsampled = resize(batch["lr"][:count], hr.shape[2], hr.shape[3])
+    return torch.cat([upsampled, hr[count:]]).contiguous(memory_format=torch.channels_last)
 
 
 class _Adversary:

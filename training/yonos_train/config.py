@@ -9,7 +9,8 @@ _STAGE = {
     "minutes": None,        # length of the stage by the clock, or
     "steps": None,          # in optimiser steps: then the run repeats bit by bit on one machine
     "stop_at": None,        # end this run there, to go on later; in the unit of the length
-    "learning_rate": 1e-3,
+    "optimizer": "adamw",   # or muon: fewer steps for the same result (docs/models.md)
+    "learning_rate": 1e-3,  # of AdamW; Muon's own follows from it
 }
 _UNET = {
     "last_share": 0.5,      # of the draws of t that are at 999, where inference is
@@ -35,7 +36,8 @@ DEFAULTS = {
     # How low-resolution images are made: shares of the kinds, any numbers; crf bounds H.264's quality.
     "degradation": {"bicubic": 1.0, "h264": 0.0, "second_order": 0.0, "second_order_h264": 0.0, "crf": [18, 36]},
     "lpips": None,          # safetensors file of LPIPS weights
-    "autoencoder": _STAGE | {"widths": None, "latent_channels": None, "groups": 8, "lpips_weight": 0.3},
+    # lr_share: of a batch that is low-resolution images upsampled to the full size, which the U-Net sees encoded.
+    "autoencoder": _STAGE | {"widths": None, "latent_channels": None, "groups": 8, "lpips_weight": 0.3, "lr_share": 0.0},
     "unet": {"widths": None, "groups": 16},
     "direct": _STAGE | _UNET,
     "distill": _STAGE | _UNET | {"teacher": None},  # a model folder of half the magnification

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The training loop that all stages share: AdamW, warm-up and cosine, EMA, accumulation, checkpoints that resume."""
+"""The training loop that all stages share: optimiser, warm-up and cosine, EMA, accumulation, checkpoints that resume."""
 import math
 import signal
 import time
@@ -11,6 +11,7 @@ from torch import nn
 from . import checkpoint
 from .data import Samples, batches
 from .devices import agree, average_gradients, device, processes
+from .muon import Muon
 from .report import Report
 from .resize import resize
 
@@ -18,13 +19,24 @@ WARM_UP, FLOOR = 100, 0.03         # steps; share of the learning rate at the en
 SHEET_ROWS = 4
 
 
+def make_optimizer(name, module, rate):
+    """For the parameters that want a gradient; `rate` is AdamW's."""
+    common = {"weight_decay": 0, "betas": (0.9, 0.99)}
+    if name == "muon":
+        return Muon(module, rate, **common)
+    if name == "adamw":
+        return torch.optim.AdamW([p for p in module.parameters() if p.requires_grad], lr=rate, **common)
+    raise SystemExit(f"optimizer {name!r}: there are adamw and muon")
+
+
 class _Trained:
     """A network with its optimiser."""
 
-    def __init__(self, module, rate):
-        self.module, self.rate = module, rate
+    def __init__(self, module, rate, optimizer="adamw"):
+        self.module = module
         self.parameters = [p for p in module.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=0, betas=(0.9, 0.99))
+        self.optimizer = make_optimizer(optimizer, module, rate)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
 
     def state(self):
         return {"module": self.module.state_dict(), "optimizer": self.optimizer.state_dict()}
@@ -34,8 +46,8 @@ class _Trained:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def step(self, factor):
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate * factor
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"] = rate * factor
         average_gradients(self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
@@ -60,7 +72,7 @@ class Loop:
             raise SystemExit(f"{stage}: set {stage}.minutes or {stage}.steps")
         self.end = self.length if options["stop_at"] is None else min(self.length, options["stop_at"])
         self.path = checkpoint.checkpoint_path(config, name or stage)
-        self.main = _Trained(module, options["learning_rate"])
+        self.main = _Trained(module, options["learning_rate"], options["optimizer"])
         self.others = {name: _Trained(*other) for name, other in (others or {}).items()}
         self.ema = {k: v.clone() for k, v in module.state_dict().items()}
         self.steps, self.seconds, self.stop = 0, 0.0, False
