@@ -30,7 +30,7 @@ setup build-test
 run build-test
 
 setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dgst=disabled -Dcuda=disabled
-run build-asan --suite unit --suite golden --suite cuda-host --suite fuzz --timeout-multiplier 4
+run build-asan --suite unit --suite checkop --suite golden --suite cuda-host --suite fuzz --timeout-multiplier 4
 
 if command -v clang >/dev/null; then
   CC=clang CXX=clang++ setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dgst=disabled -Dcuda=disabled

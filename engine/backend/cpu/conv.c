@@ -12,13 +12,14 @@
  * Winograd does fewer multiplications, in f32, and pays for it with reorders around the call and with weights four
  * times as large. Against direct f32 it wins from 64 channels on; against direct bf16, whose multiplications are twice
  * as fast, on large images of many channels alone (docs/speed.md). The limits on the weight keep a U-Net of 860 M
- * parameters in memory.
+ * parameters in memory. Images of a batch would take another Winograd with another number of threads, so a batch takes
+ * none.
  */
 static gboolean wants_winograd(const YonosDnnlShape *s) {
     enum { F32_CHANNELS = 64, F32_PIXELS = 16 * 16, BF16_CHANNELS = 128, BF16_PIXELS = 64 * 64 };
     static const gint64 f32_weights = 1280 * 1280, bf16_weights = 640 * 640;
     gboolean bf16 = s->dtype == YONOS_DTYPE_BF16;
-    return s->kh == 3 && s->kw == 3 && s->stride == 1 && s->ic % 16 == 0 && s->oc % 16 == 0 &&
+    return s->n == 1 && s->kh == 3 && s->kw == 3 && s->stride == 1 && s->ic % 16 == 0 && s->oc % 16 == 0 &&
            MIN(s->ic, s->oc) >= (bf16 ? BF16_CHANNELS : F32_CHANNELS) &&
            (gint64)s->oh * s->ow >= (bf16 ? BF16_PIXELS : F32_PIXELS) &&
            (gint64)s->ic * s->oc <= (bf16 ? bf16_weights : f32_weights);

@@ -164,11 +164,36 @@ static dnnl_primitive_attr_t make_attributes(const YonosDnnlShape *s) {
     return attr;
 }
 
-/* im2col + GEMM and the plain reference are no fast implementations. */
+/*
+ * im2col + GEMM and the plain reference are no fast implementations. Of Winograd's only the one with 4x4 outputs is taken:
+ * oneDNN prefers the other one for some numbers of threads, and its bits are others.
+ */
 static gboolean is_fast(const char *name, gboolean winograd) {
     if (winograd)
-        return strstr(name, "wino") != NULL;
+        return strstr(name, "wino_4x3") != NULL;
     return !strstr(name, "gemm") && !strstr(name, "ref");
+}
+
+/* Sets desc and name to the first fast implementation that oneDNN has; for direct ones that is its first or none. */
+static gboolean find_fast(YonosDnnlConv *conv, const dnnl_convolution_desc_t *desc, const_dnnl_primitive_attr_t attr,
+                          gboolean winograd) {
+    dnnl_primitive_desc_iterator_t iterator = NULL;
+    gboolean found = FALSE, more = dnnl_primitive_desc_iterator_create(&iterator, desc, attr, conv->dnnl->engine, NULL) ==
+                                   dnnl_success;
+    while (more && !found) {
+        const char *name = "";
+        conv->desc = dnnl_primitive_desc_iterator_fetch(iterator);
+        found = conv->desc && dnnl_primitive_desc_query(conv->desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
+                is_fast(name, winograd);
+        if (found)
+            conv->name = g_strdup(name);
+        else if (conv->desc)
+            dnnl_primitive_desc_destroy(g_steal_pointer(&conv->desc));
+        more = winograd && dnnl_primitive_desc_iterator_next(iterator) == dnnl_success;
+    }
+    if (iterator)
+        dnnl_primitive_desc_iterator_destroy(iterator);
+    return found;
 }
 
 static dnnl_data_type_t storage_type(const YonosDnnlShape *s) {
@@ -193,12 +218,7 @@ static gboolean make_desc(YonosDnnlConv *conv, const YonosDnnlShape *s, gboolean
                                            bias ? &bias_md : NULL, &dst, stride, before, after) != dnnl_success)
         return FALSE;
     dnnl_primitive_attr_t attr = make_attributes(s);
-    const char *name = "";
-    gboolean ok =
-        attr && dnnl_primitive_desc_create(&conv->desc, &desc, attr, conv->dnnl->engine, NULL) == dnnl_success &&
-        dnnl_primitive_desc_query(conv->desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
-        is_fast(name, s->winograd);
-    conv->name = g_strdup(name);
+    gboolean ok = attr && find_fast(conv, &desc, attr, s->winograd);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
     return ok;
