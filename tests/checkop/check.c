@@ -4,7 +4,7 @@
  */
 #include "check.h"
 
-enum { MAX_THREADS = 3, ROUNDS = 2 };
+enum { ROUNDS = 2 };
 
 /* Above this many operations, of which ref does a few times as many a second, hostile inputs are left out, and ref
  * itself as a candidate. */
@@ -29,7 +29,13 @@ static gboolean runs_pattern(const Case *c, Pattern pattern) {
     return c->flops < LARGE_FLOPS || pattern == PATTERN_PLAIN;
 }
 
-static int most_threads(const char *backend) { return strcmp(backend, "cpu") == 0 ? MAX_THREADS : 1; }
+/* The numbers of threads a case is run with, 0 at the end; many for the cases that are worth many. */
+static const int *thread_counts(const char *backend, const Case *c) {
+    static const int one[] = {1, 0}, few[] = {1, 2, 3, 0}, many[] = {1, 2, 3, 8, 0};
+    if (strcmp(backend, "cpu") != 0)
+        return one;
+    return c->flops < LARGE_FLOPS ? few : many;
+}
 
 /* ---- one instance ------------------------------------------------------------------------------- */
 
@@ -123,8 +129,8 @@ static void check_threads(Work *work, int threads) {
 static void check_candidate(Work *work, const char *backend) {
     work->backend = backend;
     work->failed = FALSE;
-    for (int threads = 1; threads <= most_threads(backend) && !work->failed; threads++)
-        check_threads(work, threads);
+    for (const int *threads = thread_counts(backend, work->c); *threads && !work->failed; threads++)
+        check_threads(work, *threads);
     for (Pattern pattern = 0; pattern < PATTERN_COUNT; pattern++)
         result_clear(&work->first[pattern]);
 }

@@ -5,6 +5,8 @@
  */
 #include "backend/cpu/conv.h"
 
+#include <omp.h>
+
 #include "backend/cpu/upconv.h"
 #include "backend/cpu/winograd.h"
 
@@ -25,6 +27,33 @@ static gboolean wants_winograd(const YonosDnnlShape *s) {
            (gint64)s->ic * s->oc <= (bf16 ? bf16_weights : f32_weights);
 }
 
+/*
+ * The most threads, up to the backend's, with which Winograd gives the bits that it gives with one thread. oneDNN has two
+ * schedules for it, chooses by the number of threads among other things, and sums the input channels in other groups in
+ * one than in the other, unless they are few.
+ */
+static int winograd_threads(YonosKernel *kernel, const YonosDnnlShape *s) {
+    enum { ONE_GROUP = 64 };
+    YonosDnnl *dnnl = cpu_of(kernel)->dnnl;
+    gboolean bias = kernel->node->constant[1] != NULL;
+    int threads = kernel->backend->threads;
+    if (s->ic <= ONE_GROUP)
+        return threads;
+    omp_set_num_threads(1);
+    gsize wanted = yonos_dnnl_scratch_bytes(dnnl, s, bias);
+    for (; threads > 1; threads--) {
+        omp_set_num_threads(threads);
+        if (yonos_dnnl_scratch_bytes(dnnl, s, bias) == wanted)
+            break;
+    }
+    return threads;
+}
+
+static YonosDnnlConv *new_conv(YonosKernel *kernel, const YonosDnnlShape *s, int threads, GError **error) {
+    omp_set_num_threads(threads);
+    return yonos_dnnl_conv_new(cpu_of(kernel)->dnnl, s, kernel->node->constant[0], kernel->node->constant[1], error);
+}
+
 static gsize bytes_of(const YonosTensor *t) { return yonos_shape_count(t->shape) * yonos_dtype_size(t->dtype); }
 
 gboolean cpu_conv_prepare(YonosKernel *kernel, const YonosDnnlShape *shape, YonosActivation activation,
@@ -37,13 +66,13 @@ gboolean cpu_conv_prepare(YonosKernel *kernel, const YonosDnnlShape *shape, Yono
     YonosDnnlConv *dnnl = NULL;
     s.residual = node->in[1] != NULL;
     s.relu = activation == YONOS_ACTIVATION_RELU;
-    cpu_use_threads(kernel);
     s.winograd = wants_winograd(&s);
+    int threads = s.winograd ? winograd_threads(kernel, &s) : kernel->backend->threads;
     if (s.winograd)
-        dnnl = yonos_dnnl_conv_new(cpu_of(kernel)->dnnl, &s, node->constant[0], node->constant[1], &failure);
+        dnnl = new_conv(kernel, &s, threads, &failure);
     s.winograd = FALSE;
     if (!dnnl && !failure)
-        dnnl = yonos_dnnl_conv_new(cpu_of(kernel)->dnnl, &s, node->constant[0], node->constant[1], &failure);
+        dnnl = new_conv(kernel, &s, threads = kernel->backend->threads, &failure);
     if (failure) {
         g_propagate_error(error, failure);
         return FALSE;
@@ -52,6 +81,7 @@ gboolean cpu_conv_prepare(YonosKernel *kernel, const YonosDnnlShape *shape, Yono
         return cpu_fall_back(kernel, error);
     CpuConv *conv = g_new0(CpuConv, 1);
     conv->dnnl = dnnl;
+    conv->threads = threads;
     conv->upsampled_bytes = yonos_size_align(upsampled_bytes, 64);
     kernel->data = conv;
     kernel->workspace = conv->upsampled_bytes + yonos_dnnl_conv_workspace(dnnl);
@@ -85,6 +115,7 @@ gboolean cpu_conv_run(const YonosKernel *kernel, const YonosRun *run, const void
     const YonosNode *node = kernel->node;
     if (node->in[1])
         copy_residual(node->in[1], node->out, run);
+    omp_set_num_threads(conv->threads);
     return yonos_dnnl_conv_run(conv->dnnl, src, run->data[node->out->id],
                                (char *)run->workspace + conv->upsampled_bytes, error);
 }

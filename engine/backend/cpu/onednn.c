@@ -228,6 +228,16 @@ static const dnnl_memory_desc_t *query(const YonosDnnlConv *conv, dnnl_query_t w
     return dnnl_primitive_desc_query_md(conv->desc, what, index);
 }
 
+gsize yonos_dnnl_scratch_bytes(YonosDnnl *dnnl, const YonosDnnlShape *shape, gboolean bias) {
+    YonosDnnlConv *conv = g_new0(YonosDnnlConv, 1);
+    conv->dnnl = dnnl;
+    gsize bytes = make_desc(conv, shape, bias)
+                      ? dnnl_memory_desc_get_size(query(conv, dnnl_query_scratchpad_md, 0))
+                      : 0;
+    yonos_dnnl_conv_free(conv);
+    return bytes;
+}
+
 static gboolean make_reorders(YonosDnnlConv *conv, const YonosDnnlShape *s) {
     const dnnl_dims_t src_dims = {s->n, s->ic, s->ih, s->iw}, dst_dims = {s->n, s->oc, s->oh, s->ow};
     const dnnl_memory_desc_t *src = query(conv, dnnl_query_src_md, 0), *dst = query(conv, dnnl_query_dst_md, 0);
