@@ -8,12 +8,11 @@ from .config import needed, scheduled
 from .data import Samples, batches
 from .devices import autocast, compiled, device
 from .discriminator import PatchDiscriminator, discriminator_loss, generator_loss
-from .latents import Latents
 from .loop import Loop
 from .lpips import LPIPS
-from .networks import (OneStep, decoder_checkpoint, decoder_input, initial_autoencoder, latent_of, save_scaling_factor,
-                       trained_decoder, trained_unet)
-from .resize import back_project, resize
+from .networks import decoder_checkpoint, decoder_input, initial_autoencoder, latent_of, save_scaling_factor
+from .resize import resize
+from .upscale import decoder_parts, make_upscaler
 
 
 def _lpips(config):
@@ -61,14 +60,13 @@ class _Adversary:
 
     def __init__(self, config):
         self.discriminator = PatchDiscriminator(config["decoder"]["gan_width"]).to(device())
-        self.score = compiled(config, self.discriminator)
 
     def losses(self, real, made):
         """What the decoder is to lower, and what the discriminator is to lower."""
         self.discriminator.requires_grad_(False)
-        wanted = generator_loss(self.score(made).float())
+        wanted = generator_loss(self.discriminator(made).float())
         self.discriminator.requires_grad_(True)
-        return wanted, discriminator_loss(self.score(real).float(), self.score(made.detach()).float())
+        return wanted, discriminator_loss(self.discriminator(real).float(), self.discriminator(made.detach()).float())
 
 
 def warped(image, flow):
@@ -94,22 +92,21 @@ def decoder(config):
     decoder.unet = false trains on z_l: what a decoder can do without the one step. Both frames of a pair see the same
     noise, as with noise-mode=static.
     """
-    options, latents, lpips = config["decoder"], Latents(config), _lpips(config)
-    unet = trained_unet(config, latents.autoencoder).requires_grad_(False).to(device()) if options["unet"] else None
-    module = trained_decoder(config, latents.autoencoder).decoder.requires_grad_(True)
-    adversary = _Adversary(config)
-    upscale = _upscaler(latents, unet and OneStep(unet, config), compiled(config, module))
-    upscale_plainly = _upscaler(latents, unet and OneStep(unet, config | {"compile": False}), module)
+    options, lpips = config["decoder"], _lpips(config)
+    latents, unet = decoder_parts(config)
+    module, adversary = latents.autoencoder.decoder.requires_grad_(True), _Adversary(config)
+    upscale = make_upscaler(config, latents, unet)
+    upscale_plainly = make_upscaler(config | {"compile": False}, latents, unet)
 
     def step(batch, position):
         hr, lr, noise = batch["hr"], batch["lr"], latents.noise_for(batch["hr"])
         weight = {name: scheduled(options[f"{name}_weight"], position) for name in ("lpips", "gan", "temporal")}
         with autocast(config):
-            out = upscale(lr, hr, noise)
+            out = upscale(lr, noise)
             parts = {"l1": F.l1_loss(out, hr), "lpips": lpips(out, hr).float()}
             loss = parts["l1"] + weight["lpips"] * parts["lpips"]
             if weight["temporal"]:
-                parts["temporal"] = temporal_loss(out, upscale(batch["next_lr"], batch["next_hr"], noise), batch)
+                parts["temporal"] = temporal_loss(out, upscale(batch["next_lr"], noise), batch)
                 loss = loss + weight["temporal"] * parts["temporal"]
             losses = {"main": loss}
             if weight["gan"]:
@@ -118,18 +115,8 @@ def decoder(config):
         return losses, {name: part.item() for name, part in parts.items()}
 
     def picture(batch):
-        return upscale_plainly(batch["lr"], batch["hr"], latents.noise_for(batch["hr"]))
+        return upscale_plainly(batch["lr"], latents.noise_for(batch["hr"]))
 
     samples = Samples(config, {"lr": config["scale"]}, pairs=bool(options["temporal_weight"]))
     others = {"discriminator": (adversary.discriminator, options["gan_learning_rate"])} if options["gan_weight"] else {}
     Loop(config, "decoder", module, samples, others, picture, decoder_checkpoint(config)).run(step)
-
-
-def _upscaler(latents, one_step, decode):
-    """(lr, hr, noise) to the image of hr's size that the element would make; without one_step D(E(upsampled LR))."""
-    def upscale(lr, hr, noise):
-        z = latents.of_upsampled(lr, hr)
-        if one_step:
-            z = one_step.from_noise(z, noise)
-        return back_project(decode(latents.for_decoder(z)).float(), lr)
-    return upscale

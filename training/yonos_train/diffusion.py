@@ -56,7 +56,7 @@ def distill(config):
 
     def target(latents, z_t, t):
         with torch.no_grad():
-            return teacher(z_t, latents["teacher_z_l"], t)
+            return teacher(z_t, latents["z_teacher_lr"], t)
 
     _train(config, "distill", {"lr": config["scale"], "teacher_lr": config["scale"] // 2}, target)
 
@@ -68,8 +68,8 @@ def _train(config, stage, low, target):
 
     def step(batch, _):
         with autocast(config):
-            latents = batch if "z_h" in batch else encoder.of_batch(batch)
-            z_h, z_l = latents["z_h"], latents["z_l"]
+            latents = batch if "z_h" in batch else encoder.of_batch(batch, low)
+            z_h, z_l = latents["z_h"], latents["z_lr"]
             t = draw_timesteps(len(z_h), options["last_share"])
             z_t = student.noisy(z_h, t, torch.randn_like(z_h))
             wanted = target(latents, z_t, t)
@@ -79,7 +79,7 @@ def _train(config, stage, low, target):
                                 "mse of z_l to z_h": F.mse_loss(z_l, z_h).item()}
 
     def picture(batch):
-        z_l = encoder.of_upsampled(batch["lr"], batch["hr"])
+        z_l = encoder.of_upsampled(batch["lr"], config["scale"])
         return encoder.autoencoder.decoder(encoder.for_decoder(plain.from_noise(z_l, torch.randn_like(z_l))))
 
     Loop(config, stage, unet, latent_samples(config, stage, encoder, low), picture=picture).run(step)

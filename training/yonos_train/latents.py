@@ -26,9 +26,9 @@ class Latents:
         with torch.no_grad():
             return latent_of(self.autoencoder, self.encoder(image)).float() * self.factor
 
-    def of_upsampled(self, lr, hr):
-        """z_l, at the size of hr."""
-        return self.of(resize(lr, hr.shape[2], hr.shape[3]))
+    def of_upsampled(self, lr, scale):
+        """z_l"""
+        return self.of(resize(lr, lr.shape[2] * scale, lr.shape[3] * scale))
 
     def for_decoder(self, z):
         """What the autoencoder's decoder takes for the latent z."""
@@ -40,12 +40,10 @@ class Latents:
         side = latent_factor(self.autoencoder)
         return torch.randn(n, self.channels, height // side, width // side, device=image.device)
 
-    def of_batch(self, batch):
-        """z_h, z_l and, where the batch has a teacher's LR, its teacher_z_l."""
-        latents = {"z_h": self.of(batch["hr"]), "z_l": self.of_upsampled(batch["lr"], batch["hr"])}
-        if "teacher_lr" in batch:
-            latents["teacher_z_l"] = self.of_upsampled(batch["teacher_lr"], batch["hr"])
-        return latents
+    def of_batch(self, batch, low):
+        """z_h, and for each (key, scale) of `low` the latent of that LR as z_KEY."""
+        return {"z_h": self.of(batch["hr"])} | {f"z_{key}": self.of_upsampled(batch[key], scale)
+                                               for key, scale in low.items()}
 
 
 class CachedLatents(torch.utils.data.Dataset):
@@ -77,7 +75,7 @@ def _encode(config, latents, samples, count):
     for batch in loader:
         batch = {key: image.to(device()).float() / 127.5 - 1 for key, image in batch.items()}
         with autocast(config):
-            for key, value in latents.of_batch(batch).items():
+            for key, value in latents.of_batch(batch, samples.low).items():
                 done.setdefault(key, []).append(value.half().cpu())
     return {key: torch.cat(values).contiguous() for key, values in done.items()}
 

@@ -138,14 +138,15 @@ class Loop:
         if processes().is_main_process:
             report = Report(self.config, self.path.stem, self.length, "min" if self.by_clock else "steps", self.position())
         data = batches(self.samples, self.config, self.steps * self.config["accumulate"])
-        saved = time.monotonic()
+        saved, compiling = time.monotonic(), True  # in the first step: not counted
         while self.position() < self.end and not self.stop:
             begin = time.monotonic()
             self._seed()
             figures = self._optimise(step, data)
             self.steps += 1
             self._update_ema()
-            self.seconds, self.stop = agree(self.seconds + time.monotonic() - begin, self.stop)
+            spent = 0 if compiling else time.monotonic() - begin
+            self.seconds, self.stop, compiling = *agree(self.seconds + spent, self.stop), False
             if report:
                 report.add(figures, self.steps, self.position())
             if time.monotonic() - saved > self.config["save_every"]:
