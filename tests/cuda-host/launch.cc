@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <mutex>
 
 #include "cuda_runtime.h"
 #include "fiber.h"
 #include "host.h"
+#include "runtime.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -50,8 +50,6 @@ static struct {
     Fiber *idle[MAX_THREADS];
     unsigned idle_count;
 } block;
-
-static std::mutex launching;
 
 [[noreturn]] static void stop(const char *format, ...) {
     va_list arguments;
@@ -134,8 +132,8 @@ static void run_block() {
         }
 }
 
-static int run_grid(dim3 grid, dim3 threads, size_t shared_bytes, const std::function<void()> &body) {
-    std::lock_guard<std::mutex> lock(launching);
+/* Under the runtime's lock. */
+static void run_grid(dim3 grid, dim3 threads, size_t shared_bytes, const std::function<void()> &body) {
     block.body = &body;
     block.threads = threads.x * threads.y * threads.z;
     gridDim = grid;
@@ -150,16 +148,17 @@ static int run_grid(dim3 grid, dim3 threads, size_t shared_bytes, const std::fun
                 run_block();
             }
     free(block.shared);
-    return cudaSuccess;
 }
 
-int launch(dim3 grid, dim3 threads, size_t shared_bytes, void *stream, std::function<void()> body) {
-    (void)stream;
+int launch(dim3 grid, dim3 threads, size_t shared_bytes, cudaStream_t stream, std::function<void()> body) {
     size_t count = static_cast<size_t>(threads.x) * threads.y * threads.z;
+    if (cudaError_t status = begin_call())
+        return status;
     if (count == 0 || count > MAX_THREADS || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffffu ||
         grid.y > MAX_GRID_YZ || grid.z > MAX_GRID_YZ || shared_bytes > MAX_SHARED)
         return cudaErrorInvalidConfiguration;
-    return run_grid(grid, threads, shared_bytes, body);
+    enqueue(stream, [grid, threads, shared_bytes, body] { run_grid(grid, threads, shared_bytes, body); });
+    return cudaSuccess;
 }
 
 void *shared_memory() { return block.shared; }

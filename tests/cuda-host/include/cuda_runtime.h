@@ -2,8 +2,8 @@
 /*
  * CUDA's device language for the host, as far as cuda/kernels uses it (see cuda/kernels/device.h).
  *
- * A launch runs at once in the calling thread: blocks one after the other, the threads of a block as fibers that
- * switch only where a kernel synchronises (../launch.cc). Dynamic shared memory is a heap block of exactly the size
+ * A launch goes into its stream (cuda_runtime_api.h), or runs at once where there is none: blocks one after the other,
+ * the threads of a block as fibers that switch only where a kernel synchronises (../launch.cc). Dynamic shared memory is a heap block of exactly the size
  * asked for, filled with NaN before each block. Device memory is the host's; AddressSanitizer watches both.
  */
 #ifndef CUDA_HOST_RUNTIME_H
@@ -15,6 +15,8 @@
 
 #include <functional>
 #include <tuple>
+
+#include "cuda_runtime_api.h"
 
 #define __global__ static
 #define __device__
@@ -33,16 +35,14 @@ struct alignas(16) uint4 {
     uint32_t x, y, z, w;
 };
 
-enum { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorInvalidConfiguration = 9 };
-
 /* Of the fiber that runs. */
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 
 namespace cuda_host {
 
-/* Runs or, while `stream` is captured, records body() for every thread of every block. The value is a cudaError_t. */
-int launch(dim3 grid, dim3 block, size_t shared_bytes, void *stream, std::function<void()> body);
+/* Puts body() for every thread of every block into the stream. The value is a cudaError_t. */
+int launch(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, std::function<void()> body);
 
 void *shared_memory();
 void check_aligned(const void *p, size_t bytes);
@@ -56,7 +56,7 @@ unsigned lanes_of_warp();
 
 /* Arguments are evaluated at the launch, as on a device. */
 template <typename... Parameters, typename... Arguments>
-int launch_kernel(dim3 grid, dim3 block, size_t shared_bytes, void *stream, void (*kernel)(Parameters...),
+int launch_kernel(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, void (*kernel)(Parameters...),
                   Arguments &&...arguments) {
     std::tuple<Parameters...> copies(static_cast<Parameters>(arguments)...);
     return launch(grid, block, shared_bytes, stream, [kernel, copies] { std::apply(kernel, copies); });

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The CUDA runtime on the host; see include/cuda_runtime_api.h. One lock around everything.
+ */
+#include "runtime.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "host.h"
+
+typedef std::function<void()> Work;
+
+/* What a stream has still to do; events keep it alive. */
+struct Queue {
+    std::deque<Work> waiting;
+    size_t enqueued = 0, done = 0;
+};
+
+/* An event's latest recording. */
+struct Recording {
+    std::shared_ptr<Queue> queue;
+    size_t position;
+    std::chrono::steady_clock::time_point time;
+};
+
+struct CUgraph_st {
+    std::vector<Work> work;
+};
+struct CUgraphExec_st {
+    std::vector<Work> work;
+};
+struct CUstream_st {
+    std::shared_ptr<Queue> queue = std::make_shared<Queue>();
+    std::unique_ptr<CUgraph_st> capture;
+};
+struct CUevent_st {
+    std::shared_ptr<Recording> recording;
+};
+
+typedef std::map<const char *, size_t> Blocks;
+
+/* Never destroyed: threads may still call when the process ends. */
+static struct State {
+    std::recursive_mutex lock;
+    std::vector<CUstream_st *> streams;
+    Blocks device, pinned;
+    size_t used = 0, limit = SIZE_MAX;
+    int devices = 1, driver = 13000;
+    int calls = 0, until_failure = -1;
+    cudaError_t failure = cudaSuccess, lost = cudaSuccess, last = cudaSuccess;
+} &state = *new State;
+
+typedef std::lock_guard<std::recursive_mutex> Lock;
+
+/* ---- calls and their failures -------------------------------------------------------------------- */
+
+static bool is_final(cudaError_t status) { return status >= 700 && status < 800; }
+
+static cudaError_t finish(cudaError_t status) {
+    if (status != cudaSuccess)
+        state.last = status;
+    return status;
+}
+
+cudaError_t cuda_host::begin_call() {
+    Lock lock(state.lock);
+    state.calls++;
+    if (state.lost != cudaSuccess)
+        return finish(state.lost);
+    if (state.until_failure < 0 || state.until_failure-- > 0)
+        return cudaSuccess;
+    if (is_final(state.failure))
+        state.lost = state.failure;
+    return finish(state.failure);
+}
+
+/* At the start of a function: returns where the call is to fail. */
+#define BEGIN_CALL()                                                                                                   \
+    Lock lock(state.lock);                                                                                             \
+    if (cudaError_t status = cuda_host::begin_call())                                                                  \
+    return status
+
+void cuda_host_fail_after(int calls, int status) {
+    Lock lock(state.lock);
+    state.until_failure = calls;
+    state.failure = static_cast<cudaError_t>(status);
+    state.lost = cudaSuccess;
+}
+
+int cuda_host_calls(void) {
+    Lock lock(state.lock);
+    return state.calls;
+}
+
+static const struct {
+    cudaError_t status;
+    const char *name, *text;
+} errors[] = {
+    {cudaSuccess, "cudaSuccess", "no error"},
+    {cudaErrorInvalidValue, "cudaErrorInvalidValue", "invalid argument"},
+    {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
+    {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration", "invalid configuration argument"},
+    {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
+    {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
+    {cudaErrorIllegalAddress, "cudaErrorIllegalAddress", "an illegal memory access was encountered"},
+    {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure"},
+    {cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported",
+     "operation not permitted when stream is capturing"},
+};
+
+const char *cudaGetErrorName(cudaError_t status) {
+    for (const auto &error : errors)
+        if (error.status == status)
+            return error.name;
+    return "unrecognized error code";
+}
+
+const char *cudaGetErrorString(cudaError_t status) {
+    for (const auto &error : errors)
+        if (error.status == status)
+            return error.text;
+    return "unrecognized error code";
+}
+
+cudaError_t cudaGetLastError(void) {
+    Lock lock(state.lock);
+    cudaError_t last = state.last;
+    state.last = state.lost;
+    return last;
+}
+
+/* ---- the device ---------------------------------------------------------------------------------- */
+
+void cuda_host_set_devices(int count, int driver) {
+    Lock lock(state.lock);
+    state.devices = count;
+    state.driver = driver;
+}
+
+cudaError_t cudaDriverGetVersion(int *version) {
+    BEGIN_CALL();
+    *version = state.driver;
+    return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version) {
+    BEGIN_CALL();
+    *version = 13000;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int *count) {
+    BEGIN_CALL();
+    *count = state.devices;
+    return finish(state.devices > 0 ? cudaSuccess : cudaErrorNoDevice);
+}
+
+cudaError_t cudaSetDevice(int device) {
+    BEGIN_CALL();
+    return finish(device >= 0 && device < state.devices ? cudaSuccess : cudaErrorInvalidDevice);
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device) {
+    BEGIN_CALL();
+    if (device < 0 || device >= state.devices)
+        return finish(cudaErrorInvalidDevice);
+    *properties = {};
+    snprintf(properties->name, sizeof properties->name, "host stand-in");
+    properties->major = 9;
+    return cudaSuccess;
+}
+
+/* ---- streams ------------------------------------------------------------------------------------- */
+
+static void run_until(Queue &queue, size_t position) {
+    while (queue.done < position) {
+        Work work = std::move(queue.waiting.front());
+        queue.waiting.pop_front();
+        queue.done++;
+        work();
+    }
+}
+
+static void run_everything() {
+    for (CUstream_st *stream : state.streams)
+        run_until(*stream->queue, stream->queue->enqueued);
+}
+
+static bool is_capturing() {
+    for (CUstream_st *stream : state.streams)
+        if (stream->capture)
+            return true;
+    return false;
+}
+
+void cuda_host::enqueue(cudaStream_t stream, std::function<void()> work) {
+    Lock lock(state.lock);
+    if (!stream) {
+        work();
+    } else if (stream->capture) {
+        stream->capture->work.push_back(std::move(work));
+    } else {
+        stream->queue->waiting.push_back(std::move(work));
+        stream->queue->enqueued++;
+    }
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
+    (void)flags;
+    BEGIN_CALL();
+    *stream = new CUstream_st;
+    state.streams.push_back(*stream);
+    return cudaSuccess;
+}
+
+/* Also of a lost device: the host's memory comes back, whatever the call returns. */
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    Lock lock(state.lock);
+    cudaError_t status = cuda_host::begin_call();
+    if (status == cudaSuccess)
+        run_until(*stream->queue, stream->queue->enqueued);
+    for (size_t i = 0; i < state.streams.size(); i++)
+        if (state.streams[i] == stream)
+            state.streams.erase(state.streams.begin() + static_cast<ptrdiff_t>(i));
+    delete stream;
+    return status;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    BEGIN_CALL();
+    if (stream->capture)
+        return finish(cudaErrorStreamCaptureUnsupported);
+    run_until(*stream->queue, stream->queue->enqueued);
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode) {
+    (void)mode;
+    BEGIN_CALL();
+    if (stream->capture)
+        return finish(cudaErrorStreamCaptureUnsupported);
+    stream->capture.reset(new CUgraph_st);
+    return cudaSuccess;
+}
+
+/* Ends the capture even where it fails. */
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
+    Lock lock(state.lock);
+    cudaError_t status = cuda_host::begin_call();
+    std::unique_ptr<CUgraph_st> captured = std::move(stream->capture);
+    *graph = NULL;
+    if (status != cudaSuccess)
+        return status;
+    if (!captured)
+        return finish(cudaErrorInvalidValue);
+    *graph = captured.release();
+    return cudaSuccess;
+}
+
+/* ---- graphs -------------------------------------------------------------------------------------- */
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph, unsigned long long flags) {
+    (void)flags;
+    BEGIN_CALL();
+    *executable = new CUgraphExec_st{graph->work};
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+    BEGIN_CALL();
+    for (const Work &work : executable->work)
+        cuda_host::enqueue(stream, work);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    Lock lock(state.lock);
+    cudaError_t status = cuda_host::begin_call();
+    delete graph;
+    return status;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+    Lock lock(state.lock);
+    cudaError_t status = cuda_host::begin_call();
+    delete executable;
+    return status;
+}
+
+/* ---- events -------------------------------------------------------------------------------------- */
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
+    (void)flags;
+    BEGIN_CALL();
+    *event = new CUevent_st;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t *event) { return cudaEventCreateWithFlags(event, 0); }
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    Lock lock(state.lock);
+    cudaError_t status = cuda_host::begin_call();
+    delete event;
+    return status;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    BEGIN_CALL();
+    if (stream->capture)
+        return finish(cudaErrorStreamCaptureUnsupported);
+    auto recording = std::make_shared<Recording>();
+    recording->queue = stream->queue;
+    recording->position = stream->queue->enqueued + 1;
+    event->recording = recording;
+    cuda_host::enqueue(stream, [recording] { recording->time = std::chrono::steady_clock::now(); });
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    BEGIN_CALL();
+    if (event->recording)
+        run_until(*event->recording->queue, event->recording->position);
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEvent_t end) {
+    BEGIN_CALL();
+    if (!start->recording || !end->recording || start->recording->queue->done < start->recording->position ||
+        end->recording->queue->done < end->recording->position)
+        return finish(cudaErrorInvalidValue);
+    std::chrono::duration<float, std::milli> passed = end->recording->time - start->recording->time;
+    *milliseconds = passed.count();
+    return cudaSuccess;
+}
+
+/* ---- memory -------------------------------------------------------------------------------------- */
+
+void cuda_host_set_memory(size_t bytes) {
+    Lock lock(state.lock);
+    state.limit = bytes;
+}
+
+size_t cuda_host_memory_used(void) {
+    Lock lock(state.lock);
+    return state.used;
+}
+
+/* The block that holds all of [p, p + bytes), if any. */
+static bool is_inside(const Blocks &blocks, const void *p, size_t bytes) {
+    const char *at = static_cast<const char *>(p);
+    auto behind = blocks.upper_bound(at);
+    if (behind == blocks.begin())
+        return false;
+    auto block = std::prev(behind);
+    return at + bytes <= block->first + block->second;
+}
+
+static void *allocate(Blocks *blocks, size_t bytes) {
+    void *memory = NULL;
+    if (posix_memalign(&memory, 256, bytes) != 0)
+        return NULL;
+    memset(memory, 0xff, bytes);
+    (*blocks)[static_cast<char *>(memory)] = bytes;
+    return memory;
+}
+
+cudaError_t cudaMalloc(void **memory, size_t bytes) {
+    BEGIN_CALL();
+    if (is_capturing())
+        return finish(cudaErrorStreamCaptureUnsupported);
+    *memory = bytes <= state.limit && state.used <= state.limit - bytes ? allocate(&state.device, bytes) : NULL;
+    if (!*memory)
+        return finish(cudaErrorMemoryAllocation);
+    state.used += bytes;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMallocHost(void **memory, size_t bytes) {
+    BEGIN_CALL();
+    *memory = allocate(&state.pinned, bytes);
+    return finish(*memory ? cudaSuccess : cudaErrorMemoryAllocation);
+}
+
+/* Waits for everything, as cudaFree does; of a lost device the host's memory comes back all the same. */
+static cudaError_t release(Blocks *blocks, void *memory, size_t *used) {
+    cudaError_t status = cuda_host::begin_call();
+    if (!memory)
+        return status;
+    if (status == cudaSuccess)
+        run_everything();
+    auto block = blocks->find(static_cast<char *>(memory));
+    if (block == blocks->end())
+        return finish(cudaErrorInvalidValue);
+    if (used)
+        *used -= block->second;
+    blocks->erase(block);
+    free(memory);
+    return status;
+}
+
+cudaError_t cudaFree(void *memory) {
+    Lock lock(state.lock);
+    return release(&state.device, memory, &state.used);
+}
+
+cudaError_t cudaFreeHost(void *memory) {
+    Lock lock(state.lock);
+    return release(&state.pinned, memory, NULL);
+}
+
+/* Pageable memory is read at the call, and written before the call returns; all else waits for its turn. */
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
+    BEGIN_CALL();
+    bool to_device = kind != cudaMemcpyDeviceToHost, from_device = kind != cudaMemcpyHostToDevice;
+    if ((to_device && !is_inside(state.device, to, bytes)) || (from_device && !is_inside(state.device, from, bytes)))
+        return finish(cudaErrorInvalidValue);
+    if (!from_device && !is_inside(state.pinned, from, bytes)) {
+        const char *start = static_cast<const char *>(from);
+        std::vector<char> copy(start, start + bytes);
+        cuda_host::enqueue(stream, [to, copy] { memcpy(to, copy.data(), copy.size()); });
+        return cudaSuccess;
+    }
+    cuda_host::enqueue(stream, [to, from, bytes] { memmove(to, from, bytes); });
+    if (!to_device && !is_inside(state.pinned, to, bytes) && !stream->capture)
+        run_until(*stream->queue, stream->queue->enqueued);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream) {
+    BEGIN_CALL();
+    if (!is_inside(state.device, to, bytes))
+        return finish(cudaErrorInvalidValue);
+    cuda_host::enqueue(stream, [to, value, bytes] { memset(to, value, bytes); });
+    return cudaSuccess;
+}

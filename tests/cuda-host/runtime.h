@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Between launches and the runtime's stand-in.
+ */
+#ifndef CUDA_HOST_INTERNAL_RUNTIME_H
+#define CUDA_HOST_INTERNAL_RUNTIME_H
+
+#include <functional>
+
+#include "cuda_runtime_api.h"
+
+namespace cuda_host {
+
+/* Counts a call and says whether it is to fail. */
+cudaError_t begin_call();
+/* Puts work into a stream, or into the graph that is captured from it. Without a stream it runs at once. */
+void enqueue(cudaStream_t stream, std::function<void()> work);
+
+} // namespace cuda_host
+
+#endif
