@@ -48,7 +48,17 @@ DEFAULTS = {
         "unet": True,            # false: without the one step, to compare with; kept as decoder-no-unet
     },
     "export": {"folder": None, "licence": None, "training": None, "dtype": "float16"},
-    "evaluate": {"sets": None, "work": None, "element": None},
+    "evaluate": {
+        "sets": [],         # folders of originals; LR by Pillow's bicubic
+        "pairs": [],        # folders with gt/ and lq/
+        "clips": [],        # videos; LR by bicubic, and
+        "crf": [],          # once more for each of these qualities, through H.264
+        "frames": 24,       # of a clip
+        "work": None,       # where pictures and figures go
+        "element": None,    # gst-launch description of the element, or several as a table of
+        "systems": {},      # name = description
+        "folders": {},      # other programs' results: name = folder with SET/NAME.png
+    },
     "sheet": {"set": None, "name": None, "box": None, "zoom": 2, "file": None},
 }
 
@@ -77,7 +87,7 @@ def _merged(defaults, given, where):
     for key, value in given.items():
         if key not in defaults:
             raise SystemExit(f"{where}: no key {key!r}; there are {', '.join(defaults)}")
-        if isinstance(defaults[key], dict):
+        if isinstance(defaults[key], dict) and defaults[key]:  # an empty one takes any names
             if not isinstance(value, dict):
                 raise SystemExit(f"{where}: {key} is a table, [{key}]")
             value = _merged(defaults[key], value, f"{where}, [{key}]")
