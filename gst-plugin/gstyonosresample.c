@@ -5,10 +5,12 @@
  * border the outermost sample repeats.
  *
  * All sums stay in 16 bits, which makes them fast: a product keeps its upper half, which is one instruction for eight
- * samples (pmulhw) where 32 bits take six. What the lower halves lose is made up for on average; the result is within
- * a quarter of a code of the exact one before it is rounded. Binary places on the way:
+ * samples (pmulhw) where 32 bits take six. What the lower halves lose is made up for on average; before it is rounded
+ * the result is within 1/1024 of the whole range of the exact one. Bits for the range of a sample on the way:
  *
- *   sample 7 --times a weight of 14, upper half--> 5 --doubled--> 6 (rows) --times a weight, upper half--> 4 --> 0
+ *   15 --times a weight of 14, upper half--> 13 --doubled--> 14 (rows) --times a weight, upper half--> 12 --> 8 or 10
+ *
+ * Sums of the filter overshoot the range by less than a half, which 16 bits with a sign have room for.
  */
 #include "gstyonosresample.h"
 
@@ -16,12 +18,12 @@
 
 enum {
     TAPS = 4,
-    WEIGHT_BITS = 14,   /* weights sum to 1 << WEIGHT_BITS */
-    SAMPLE_BITS = 7,    /* binary places of padded rows */
-    RESULT_BITS = 4,    /* of blended rows */
+    WEIGHT_BITS = 14,     /* weights sum to 1 << WEIGHT_BITS */
+    SAMPLE_BITS = 15,     /* for the range of the samples of padded rows */
+    SUM_BITS = 12,        /* of blended rows */
     MEAN_LOSS = TAPS / 2, /* of the sum of TAPS upper halves */
-    PADDING = TAPS,     /* pixels on both sides of a padded row */
-    BAND_ROWS = 64,     /* output rows that are worth a thread */
+    PADDING = TAPS,       /* pixels on both sides of a padded row */
+    BAND_ROWS = 64,       /* output rows that are worth a thread */
     MAX_CHANNELS = 4,
 };
 
@@ -33,7 +35,8 @@ typedef struct {
 
 /* How one plane is enlarged. Lengths in samples of one channel. */
 typedef struct {
-    gint channels; /* samples side by side that belong to one pixel */
+    gint channels;    /* samples side by side that belong to one pixel */
+    gint depth, shift; /* bits of a sample, and where in its byte or (little-endian) 16-bit word they begin */
     gint in_width, in_height, out_width, out_height;
     Phase *across, *down; /* `scale` of each */
 } Plane;
@@ -41,10 +44,11 @@ typedef struct {
 /* A part of the output's rows, and what the thread that takes it works with. */
 typedef struct {
     guint index;
-    gint16 *padded;                /* an input row with its borders */
-    gint16 *phases;                /* `scale` rows, one per phase, before they are put together */
-    gint16 *rows[TAPS];            /* enlarged input rows */
-    gint rows_of[TAPS];            /* which one is there, -1: none */
+    gint16 *padded;     /* an input row with its borders */
+    gint16 *phases;     /* `scale` rows, one per phase, before they are put together */
+    gint16 *rows[TAPS]; /* enlarged input rows */
+    gint rows_of[TAPS]; /* which one is there, -1: none */
+    gint16 *sums;       /* an output row */
 } Band;
 
 struct _GstYonosResample {
@@ -94,27 +98,55 @@ static Phase *phases_new(gint scale, gdouble site) {
     return phases;
 }
 
-/* ---- across -------------------------------------------------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------------------------------------ */
+
+static void read_row(const Plane *plane, const guint8 *row, gint16 *restrict samples) {
+    const gint count = plane->in_width * plane->channels, up = SAMPLE_BITS - plane->depth, shift = plane->shift;
+    const guint16 *words = (const guint16 *)(const void *)row;
+    if (plane->depth == 8)
+        for (gint x = 0; x < count; x++)
+            samples[x] = (gint16)(row[x] << up);
+    else
+        for (gint x = 0; x < count; x++)
+            samples[x] = (gint16)(((GUINT16_FROM_LE(words[x]) >> shift) << up) & G_MAXINT16);
+}
+
+static inline gint16 code_of(gint16 sum, gint down, gint16 max) {
+    gint16 code = (gint16)(sum + (1 << (down - 1))) >> down;
+    return CLAMP(code, 0, max);
+}
+
+static void write_row(const Plane *plane, const gint16 *restrict sums, guint8 *restrict row) {
+    const gint count = plane->out_width * plane->channels, shift = plane->shift;
+    guint16 *words = (guint16 *)(void *)row;
+    if (plane->depth == 8)
+        for (gint x = 0; x < count; x++)
+            row[x] = (guint8)code_of(sums[x], SUM_BITS - 8, 255);
+    else
+        for (gint x = 0; x < count; x++)
+            words[x] = GUINT16_TO_LE((guint16)(code_of(sums[x], SUM_BITS - 10, 1023) << shift));
+}
 
 /* The upper half of a product. */
 static inline gint16 high(gint16 a, gint16 b) { return (gint16)((a * b) >> 16); }
 
-static void pad_row(const guint8 *row, gint width, gint channels, gint16 *padded) {
-    gint16 *samples = padded + PADDING * channels;
-    for (gint x = 0; x < width * channels; x++)
-        samples[x] = (gint16)(row[x] << SAMPLE_BITS);
-    for (gint i = 1; i <= PADDING; i++)
-        for (gint c = 0; c < channels; c++) {
-            samples[c - i * channels] = (gint16)(row[c] << SAMPLE_BITS);
-            samples[(width - 1 + i) * channels + c] = (gint16)(row[(width - 1) * channels + c] << SAMPLE_BITS);
-        }
+/* The weighted sum of TAPS rows, shifted up by `up` bits. */
+static void weigh(const gint16 *const in[TAPS], const Phase *phase, gint up, gint count, gint16 *restrict out) {
+    const gint16 w0 = phase->weight[0], w1 = phase->weight[1], w2 = phase->weight[2], w3 = phase->weight[3];
+    const gint16 *a = in[0], *b = in[1], *c = in[2], *d = in[3];
+    for (gint x = 0; x < count; x++)
+        out[x] = (gint16)((high(a[x], w0) + high(b[x], w1) + high(c[x], w2) + high(d[x], w3) + MEAN_LOSS) << up);
 }
 
-static void filter_row(const gint16 *restrict in, gint channels, const Phase *phase, gint count, gint16 *restrict out) {
-    const gint16 w0 = phase->weight[0], w1 = phase->weight[1], w2 = phase->weight[2], w3 = phase->weight[3];
-    const gint16 *b = in + channels, *c = b + channels, *d = c + channels;
-    for (gint x = 0; x < count; x++)
-        out[x] = (gint16)((high(in[x], w0) + high(b[x], w1) + high(c[x], w2) + high(d[x], w3) + MEAN_LOSS) * 2);
+/* ---- across -------------------------------------------------------------------------------------------- */
+
+/* Repeats the outermost pixels of `width` of them. */
+static void pad_row(gint width, gint channels, gint16 *pixels) {
+    for (gint i = 1; i <= PADDING; i++)
+        for (gint c = 0; c < channels; c++) {
+            pixels[c - i * channels] = pixels[c];
+            pixels[(width - 1 + i) * channels + c] = pixels[(width - 1) * channels + c];
+        }
 }
 
 /*
@@ -137,30 +169,23 @@ static void interleave(const gint16 *phases, gsize length, gint scale, gint widt
 
 static void enlarge_row(const GstYonosResample *resample, const Plane *plane, Band *band, const guint8 *row,
                         gint16 *out) {
-    gint count = plane->in_width * plane->channels;
+    gint channels = plane->channels, count = plane->in_width * channels;
+    gint16 *pixels = band->padded + PADDING * channels;
     gsize length = (gsize)count + MAX_CHANNELS;
-    pad_row(row, plane->in_width, plane->channels, band->padded);
-    for (gint p = 0; p < resample->scale; p++)
-        filter_row(band->padded + (PADDING + plane->across[p].first) * plane->channels, plane->channels,
-                   &plane->across[p], count, band->phases + (gsize)p * length);
-    interleave(band->phases, length, resample->scale, plane->in_width, plane->channels, out);
+    read_row(plane, row, pixels);
+    pad_row(plane->in_width, channels, pixels);
+    for (gint p = 0; p < resample->scale; p++) {
+        const gint16 *first = pixels + plane->across[p].first * channels;
+        const gint16 *const in[TAPS] = {first, first + channels, first + 2 * channels, first + 3 * channels};
+        weigh(in, &plane->across[p], 1, count, band->phases + (gsize)p * length);
+    }
+    interleave(band->phases, length, resample->scale, plane->in_width, channels, out);
 }
 
 /* ---- down ------------------------------------------------------------------------------------------------ */
 
-static void blend_rows(gint16 *const rows[TAPS], const Phase *phase, gint count, guint8 *restrict out) {
-    const gint16 w0 = phase->weight[0], w1 = phase->weight[1], w2 = phase->weight[2], w3 = phase->weight[3];
-    const gint16 *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
-    const gint16 rounding = MEAN_LOSS + (1 << (RESULT_BITS - 1));
-    for (gint x = 0; x < count; x++) {
-        gint16 sum = (gint16)(high(a[x], w0) + high(b[x], w1) + high(c[x], w2) + high(d[x], w3) + rounding);
-        gint16 value = sum >> RESULT_BITS;
-        out[x] = (guint8)CLAMP(value, 0, 255);
-    }
-}
-
 /* Input row `y`, enlarged; at most TAPS neighbouring ones are asked for between the first and the last use of one. */
-static gint16 *enlarged_row(const GstYonosResample *resample, guint p, Band *band, gint y) {
+static const gint16 *enlarged_row(const GstYonosResample *resample, guint p, Band *band, gint y) {
     const Plane *plane = &resample->plane[p];
     gint clamped = CLAMP(y, 0, plane->in_height - 1), slot = clamped % TAPS;
     if (band->rows_of[slot] != clamped) {
@@ -179,12 +204,12 @@ static void enlarge_band(const GstYonosResample *resample, Band *band, guint p) 
     memset(band->rows_of, -1, sizeof band->rows_of);
     for (gint y = begin; y < end; y++) {
         const Phase *phase = &plane->down[y % resample->scale];
-        gint16 *rows[TAPS];
+        const gint16 *rows[TAPS];
         for (gint k = 0; k < TAPS; k++)
             rows[k] = enlarged_row(resample, p, band, y / resample->scale + phase->first + k);
-        blend_rows(rows, phase, plane->out_width * plane->channels,
-                   (guint8 *)GST_VIDEO_FRAME_PLANE_DATA(resample->out, p) +
-                       (gssize)y * GST_VIDEO_FRAME_PLANE_STRIDE(resample->out, p));
+        weigh(rows, phase, 0, plane->out_width * plane->channels, band->sums);
+        write_row(plane, band->sums, (guint8 *)GST_VIDEO_FRAME_PLANE_DATA(resample->out, p) +
+                                         (gssize)y * GST_VIDEO_FRAME_PLANE_STRIDE(resample->out, p));
     }
 }
 
@@ -224,20 +249,31 @@ void gst_yonos_resample_frame(GstYonosResample *resample, const GstVideoFrame *i
 
 /* ---- making and freeing ---------------------------------------------------------------------------------------- */
 
-/* The first component of a plane; FALSE where the plane's components cannot be taken as channels of one size. */
-static gboolean find_component(const GstVideoFormatInfo *info, guint plane, gint *first) {
-    *first = -1;
+static gint bytes_of(const GstVideoFormatInfo *info, gint component) {
+    return GST_VIDEO_FORMAT_INFO_DEPTH(info, component) > 8 ? 2 : 1;
+}
+
+/* A component that has bytes or little-endian words to itself, as the other one has. */
+static gboolean is_like(const GstVideoFormatInfo *info, gint component, gint other) {
+    guint depth = GST_VIDEO_FORMAT_INFO_DEPTH(info, component);
+    return (depth == 8 || (depth == 10 && GST_VIDEO_FORMAT_INFO_IS_LE(info))) &&
+           depth == GST_VIDEO_FORMAT_INFO_DEPTH(info, other) &&
+           GST_VIDEO_FORMAT_INFO_PSTRIDE(info, component) == GST_VIDEO_FORMAT_INFO_PSTRIDE(info, other) &&
+           GST_VIDEO_FORMAT_INFO_W_SUB(info, component) == GST_VIDEO_FORMAT_INFO_W_SUB(info, other);
+}
+
+/* The first component of a plane; -1 where the plane's components cannot be taken as channels of one kind. */
+static gint first_component(const GstVideoFormatInfo *info, guint plane) {
+    gint first = -1, count = 0;
     for (gint c = 0; c < (gint)GST_VIDEO_FORMAT_INFO_N_COMPONENTS(info); c++) {
         if (GST_VIDEO_FORMAT_INFO_PLANE(info, c) != plane)
             continue;
-        if (*first < 0)
-            *first = c;
-        if (GST_VIDEO_FORMAT_INFO_DEPTH(info, c) != 8 ||
-            GST_VIDEO_FORMAT_INFO_PSTRIDE(info, c) != GST_VIDEO_FORMAT_INFO_PSTRIDE(info, *first) ||
-            GST_VIDEO_FORMAT_INFO_W_SUB(info, c) != GST_VIDEO_FORMAT_INFO_W_SUB(info, *first))
-            return FALSE;
+        first = first < 0 ? c : first;
+        count++;
+        if (!is_like(info, c, first))
+            return -1;
     }
-    return *first >= 0 && GST_VIDEO_FORMAT_INFO_PSTRIDE(info, *first) <= MAX_CHANNELS;
+    return first >= 0 && count * bytes_of(info, first) <= GST_VIDEO_FORMAT_INFO_PSTRIDE(info, first) ? first : -1;
 }
 
 /* A chroma sample stands for two pixels where it is subsampled. Nothing said is MPEG-2's siting, as in
@@ -251,10 +287,12 @@ static gdouble site_of(const GstVideoInfo *info, gint component, guint sub, GstV
 
 static gboolean plane_init(Plane *plane, const GstVideoInfo *in, gint scale, guint p) {
     const GstVideoFormatInfo *info = in->finfo;
-    gint c, width = GST_VIDEO_INFO_WIDTH(in), height = GST_VIDEO_INFO_HEIGHT(in);
-    if (!find_component(info, p, &c))
+    gint c = first_component(info, p), width = GST_VIDEO_INFO_WIDTH(in), height = GST_VIDEO_INFO_HEIGHT(in);
+    if (c < 0)
         return FALSE;
-    plane->channels = GST_VIDEO_FORMAT_INFO_PSTRIDE(info, c);
+    plane->channels = GST_VIDEO_FORMAT_INFO_PSTRIDE(info, c) / bytes_of(info, c);
+    plane->depth = (gint)GST_VIDEO_FORMAT_INFO_DEPTH(info, c);
+    plane->shift = (gint)GST_VIDEO_FORMAT_INFO_SHIFT(info, c);
     plane->in_width = GST_VIDEO_FORMAT_INFO_SCALE_WIDTH(info, c, width);
     plane->in_height = GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT(info, c, height);
     plane->out_width = GST_VIDEO_FORMAT_INFO_SCALE_WIDTH(info, c, scale * width);
@@ -267,12 +305,21 @@ static gboolean plane_init(Plane *plane, const GstVideoInfo *in, gint scale, gui
 }
 
 static void band_init(Band *band, guint index, gint width, gint scale) {
-    gsize pixels = (gsize)width + 2 * PADDING;
+    gsize samples = ((gsize)width + 2 * PADDING) * MAX_CHANNELS, enlarged = samples * (gsize)scale;
     band->index = index;
-    band->padded = g_new(gint16, pixels * MAX_CHANNELS);
-    band->phases = g_new(gint16, pixels * MAX_CHANNELS * (gsize)scale);
+    band->padded = g_new(gint16, samples);
+    band->phases = g_new(gint16, enlarged);
     for (guint k = 0; k < TAPS; k++)
-        band->rows[k] = g_new(gint16, pixels * MAX_CHANNELS * (gsize)scale);
+        band->rows[k] = g_new(gint16, enlarged);
+    band->sums = g_new(gint16, enlarged);
+}
+
+static void band_clear(Band *band) {
+    g_free(band->padded);
+    g_free(band->phases);
+    for (guint k = 0; k < TAPS; k++)
+        g_free(band->rows[k]);
+    g_free(band->sums);
 }
 
 GstYonosResample *gst_yonos_resample_new(const GstVideoInfo *in, gint scale, guint threads) {
@@ -298,12 +345,8 @@ void gst_yonos_resample_free(GstYonosResample *resample) {
         return;
     if (resample->pool)
         g_thread_pool_free(resample->pool, TRUE, TRUE);
-    for (guint i = 0; i < resample->n_bands; i++) {
-        g_free(resample->bands[i].padded);
-        g_free(resample->bands[i].phases);
-        for (guint k = 0; k < TAPS; k++)
-            g_free(resample->bands[i].rows[k]);
-    }
+    for (guint i = 0; i < resample->n_bands; i++)
+        band_clear(&resample->bands[i]);
     g_free(resample->bands);
     for (guint p = 0; p < resample->n_planes; p++) {
         g_free(resample->plane[p].across);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Lanczos resampling of frames of 8-bit samples to a whole multiple of their size. GstVideoConverter does the same for
+ * Lanczos resampling of frames of 8 or 10 bits to a whole multiple of their size. GstVideoConverter does the same for
  * every format and size, but takes several times as long and shifts chroma that does not lie between luma samples;
  * this is the way of bypass=true, late-policy=fast and compare where it fits.
  */
@@ -13,7 +13,8 @@ typedef struct _GstYonosResample GstYonosResample;
 
 /*
  * For frames of `in`'s format and size to `scale` times its width and height, with `threads` threads (1 and more; they
- * change no pixel). NULL where samples have other than 8 bits or the pixels of a plane share chroma samples (YUY2).
+ * change no pixel). NULL where samples are not whole bytes of 8 bits or little-endian words of 10, and where a
+ * plane's components differ in size (YUY2).
  */
 GstYonosResample *gst_yonos_resample_new(const GstVideoInfo *in, gint scale, guint threads);
 void gst_yonos_resample_free(GstYonosResample *resample);

@@ -9,7 +9,7 @@
  *   gstyonoscaps.c gstyonosfixate.c   caps of the other pad, and the choice among them
  *   gstyonosformat.c      pixel formats and colorimetry
  *   gstyonospath.c        conversions around the engine, and past it
- *   gstyonosresample.c    fast resampling of 8-bit frames
+ *   gstyonosresample.c    fast resampling by whole factors
  *   gstyonoslate.c        late-policy=fast
  *   gstyonoscompare.c     original and result in one picture
  *   gstyonosmeta.c        metas, crops, navigation

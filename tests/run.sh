@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Installs what is missing, builds, and runs all tests: the normal build, then the library's tests under ASan and
-# UBSan, then the fuzz targets for a short while. The last line counts: "N passed, N failed, N skipped".
+# Installs what is missing, builds, and runs all tests: the normal build, then the library's and the element's tests under
+# ASan and UBSan, then the fuzz targets for a short while. The last line counts: "N passed, N failed, N skipped".
 #
 #   sh tests/run.sh
 set -eu
@@ -29,10 +29,10 @@ setup() {
 }
 
 setup build-test
-run build-test
+run build-test --no-suite long
 
-setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dgst=disabled -Dcuda=disabled
-run build-asan --suite unit --suite checkop --suite golden --suite cuda-host --suite fuzz --timeout-multiplier 4
+setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled
+run build-asan --suite gst --suite unit --suite checkop --suite golden --suite cuda-host --suite fuzz --timeout-multiplier 4
 
 if command -v clang >/dev/null; then
   CC=clang CXX=clang++ setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dgst=disabled -Dcuda=disabled

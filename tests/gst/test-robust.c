@@ -156,7 +156,7 @@ static void test_random_properties(void) {
 /* ---- states ---------------------------------------------------------------------------------------------------- */
 
 static void test_states(void) {
-    int cycles = times(100, 500);
+    int cycles = times(500, 2000);
     g_autofree char *line = g_strdup_printf(
         "videotestsrc ! video/x-raw,format=RGB,width=48,height=32 ! yonossr model=%s threads=1 ! fakesink", model_folder);
     g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
