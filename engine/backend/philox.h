@@ -38,12 +38,12 @@ YONOS_BOTH void yonos_philox4x32_10(uint32_t counter[4], uint32_t key0, uint32_t
     }
 }
 
-/* 24 random bits as a number in (0, 1); never 0, so its logarithm exists. */
+/* 24 random bits as a number in (0, 1]; never 0, so its logarithm exists. */
 YONOS_BOTH float yonos_philox_unit(uint32_t word) { return ((float)(word >> 8) + 0.5f) * 0x1p-24f; }
 
 /*
- * Natural logarithm of x in (0, 1): x = m 2^e with m in [sqrt(1/2), sqrt(2)), log m = 2 artanh((m - 1) / (m + 1))
- * by its series up to the 9th power; absolute error below 1e-6.
+ * Natural logarithm of x in (0, 1]: x = m 2^e with m in [sqrt(1/2), sqrt(2)), log m = 2 artanh((m - 1) / (m + 1))
+ * by its series up to the 9th power; absolute error below 1.1e-6.
  */
 YONOS_BOTH float yonos_philox_log(float x) {
     uint32_t bits;
@@ -58,7 +58,7 @@ YONOS_BOTH float yonos_philox_log(float x) {
     return (float)e * 0.69314718f + 2.0f * s * series;
 }
 
-/* Cosine and sine of 2 pi u, u in (0, 1): reduced to an eighth of the circle, Taylor; absolute error below 3e-7. */
+/* Cosine and sine of 2 pi u, u in (0, 1]: reduced to an eighth of the circle, Taylor; absolute error below 1e-7. */
 YONOS_BOTH void yonos_philox_cos_sin(float u, float *cosine, float *sine) {
     float t = 4.0f * u;
     int k = (int)(t + 0.5f);

@@ -192,7 +192,8 @@ void bench_case(const Case *c, YonosDType dtype, const char *name, int threads, 
     g_autoptr(Placed) placed = backend ? placed_new(backend, instance, &error) : NULL;
     g_auto(Result) result = {0};
     gboolean ok = placed && placed_run(placed, inputs, 0, &result, &error);
-    for (gint64 begin = g_get_monotonic_time(), now = begin; ok && runs < MAX_RUNS && now - begin < LONG_ENOUGH; runs++) {
+    gint64 begin = g_get_monotonic_time(), now = begin;
+    for (; ok && runs < MAX_RUNS && now - begin < LONG_ENOUGH; runs++) {
         gint64 start = now;
         ok = placed_run_again(placed, inputs, &error);
         now = g_get_monotonic_time();

@@ -150,7 +150,8 @@ static int check_all(const CaseList *list, const Candidate *candidates, guint n_
         g_print("skipped: no backend has the storage types asked for\n");
         return EXIT_SKIPPED;
     }
-    g_print("%u checks of %u cases, %u failed (seed %d)\n", check.checks, list->cases->len, check.failures, options.seed);
+    g_print("%u checks of %u cases, %u failed (seed %d)\n", check.checks, list->cases->len, check.failures,
+            options.seed);
     return check.failures ? EXIT_FAILED : EXIT_PASSED;
 }
 

@@ -43,9 +43,10 @@ gboolean fault_fits(Fault fault, const Case *c, const char *backend) {
 
 /* ---- one place in memory ------------------------------------------------------------------------ */
 
-/* Changes `size` bytes at `at` of the node's result, which counts from its start; a frame's last row is its result. */
-static void change(Placed *placed, int id, gssize at, gsize size, void (*edit)(guint8 *bytes, gsize size, guint8 poison),
-                   guint8 poison) {
+typedef void (*Edit)(guint8 *bytes, gsize size, guint8 poison);
+
+/* Edits `size` bytes at offset `at` of a tensor. */
+static void change(Placed *placed, int id, gssize at, gsize size, Edit edit, guint8 poison) {
     guint8 bytes[8];
     char *place = (char *)placed->data[id] + at;
     g_assert_cmpuint(size, <=, sizeof bytes);

@@ -237,7 +237,8 @@ gboolean scale_of(YonosBackend *reference, const Instance *exact, const Inputs *
     case YONOS_OP_LINEAR:
         return scale_product(reference, &s, inputs, error);
     case YONOS_OP_GROUP_NORM:
-        scale_norm(&s, (gsize)out.h * out.w, out.c / exact->node.attr.group_norm.groups, exact->node.attr.group_norm.eps);
+        scale_norm(&s, (gsize)out.h * out.w, out.c / exact->node.attr.group_norm.groups,
+                   exact->node.attr.group_norm.eps);
         return TRUE;
     case YONOS_OP_LAYER_NORM:
         scale_norm(&s, 1, out.c, exact->node.attr.layer_norm.eps);

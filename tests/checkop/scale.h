@@ -8,8 +8,8 @@
 #include "run.h"
 
 /*
- * Fills magnitude and condition (as judge.h uses them), one for each of the `count` elements of `expected`, which is what ref made of
- * `exact`, an f32 instance, and `inputs`. Errors: the reference backend's.
+ * Fills magnitude and condition (as judge.h uses them), one for each of the `count` elements of `expected`, which is
+ * what ref made of `exact`, an f32 instance, and `inputs`. Errors: the reference backend's.
  */
 gboolean scale_of(YonosBackend *reference, const Instance *exact, const Inputs *inputs, const float *expected,
                   gsize count, float *magnitude, float *condition, GError **error);

@@ -86,7 +86,8 @@ static void add_conv(CaseList *list, const ConvShape *s) {
     int h = s->up_h ? s->up_h : s->in.h, w = s->up_w ? s->up_w : s->in.w;
     YonosShape out = {s->in.n, (h + s->pad[0] + s->pad[2] - s->kernel) / s->stride + 1,
                       (w + s->pad[1] + s->pad[3] - s->kernel) / s->stride + 1, s->out};
-    YonosConst weight = {.rank = 4, .dim = {s->out, s->in.c, s->kernel, s->kernel}}, bias = {.rank = 1, .dim = {s->out}};
+    YonosConst weight = {.rank = 4, .dim = {s->out, s->in.c, s->kernel, s->kernel}};
+    YonosConst bias = {.rank = 1, .dim = {s->out}};
     YonosTensor *x = input(g, YONOS_DTYPE_BF16, s->in);
     yonos_conv2d(g, x, &weight, s->no_bias ? NULL : &bias, s->residual ? input(g, YONOS_DTYPE_BF16, out) : NULL,
                  s->stride, s->pad, s->up_h, s->up_w, s->activation, NULL);
@@ -121,7 +122,8 @@ static const LinearShape linears[] = {
 static void add_linear(CaseList *list, const LinearShape *s) {
     YonosGraph *g = yonos_graph_new();
     YonosShape out = {s->in.n, s->in.h, s->in.w, s->out};
-    YonosConst weight = {.rank = s->as_conv ? 4 : 2, .dim = {s->out, s->in.c, 1, 1}}, bias = {.rank = 1, .dim = {s->out}};
+    YonosConst weight = {.rank = s->as_conv ? 4 : 2, .dim = {s->out, s->in.c, 1, 1}};
+    YonosConst bias = {.rank = 1, .dim = {s->out}};
     YonosTensor *x = input(g, YONOS_DTYPE_BF16, s->in);
     yonos_linear(g, x, &weight, s->no_bias ? NULL : &bias, s->residual ? input(g, YONOS_DTYPE_BF16, out) : NULL,
                  s->activation, NULL);
@@ -157,19 +159,21 @@ static const AttentionShape attentions[] = {
 
 static void add_attention(CaseList *list, const AttentionShape *s) {
     YonosGraph *g = yonos_graph_new();
-    int c = s->heads * s->dim;
+    int c = s->heads * s->dim, heads = s->heads, dim = s->dim;
     float scale = 1.0f / sqrtf((float)s->dim);
     YonosShape pixels = {s->n, s->h, s->w, c}, packed = {s->n, s->h, s->w, 3 * c};
     YonosShape tokens = {s->n, s->tokens_h, s->tokens_w, c};
     YonosConst k = {.rank = 2, .dim = {s->prompt, c}}, v = k;
     if (s->prompt) {
-        yonos_attention(g, input(g, YONOS_DTYPE_BF16, pixels), 0, NULL, 0, NULL, 0, &k, &v, s->heads, s->dim, scale, NULL);
+        YonosTensor *q = input(g, YONOS_DTYPE_BF16, pixels);
+        yonos_attention(g, q, 0, NULL, 0, NULL, 0, &k, &v, heads, dim, scale, NULL);
     } else if (s->tokens_h) {
-        YonosTensor *q = input(g, YONOS_DTYPE_BF16, pixels), *keys = input(g, YONOS_DTYPE_BF16, tokens);
-        yonos_attention(g, q, 0, keys, 0, input(g, YONOS_DTYPE_BF16, tokens), 0, NULL, NULL, s->heads, s->dim, scale, NULL);
+        YonosTensor *q = input(g, YONOS_DTYPE_BF16, pixels);
+        YonosTensor *keys = input(g, YONOS_DTYPE_BF16, tokens), *values = input(g, YONOS_DTYPE_BF16, tokens);
+        yonos_attention(g, q, 0, keys, 0, values, 0, NULL, NULL, heads, dim, scale, NULL);
     } else {
         YonosTensor *qkv = input(g, YONOS_DTYPE_BF16, packed);
-        yonos_attention(g, qkv, 0, qkv, c, qkv, 2 * c, NULL, NULL, s->heads, s->dim, scale, NULL);
+        yonos_attention(g, qkv, 0, qkv, c, qkv, 2 * c, NULL, NULL, heads, dim, scale, NULL);
     }
     case_list_add_graph(list, s->from, g);
 }

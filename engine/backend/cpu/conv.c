@@ -28,9 +28,9 @@ static gboolean wants_winograd(const YonosDnnlShape *s) {
 }
 
 /*
- * The most threads, up to the backend's, with which Winograd gives the bits that it gives with one thread. oneDNN has two
- * schedules for it, chooses by the number of threads among other things, and sums the input channels in other groups in
- * one than in the other, unless they are few.
+ * The most threads, up to the backend's, with which Winograd gives the bits that it gives with one thread. oneDNN has
+ * two schedules for it, chooses by the number of threads among other things, and sums the input channels in other groups
+ * in one than in the other, unless they are few.
  */
 static int winograd_threads(YonosKernel *kernel, const YonosDnnlShape *s) {
     enum { ONE_GROUP = 64 };

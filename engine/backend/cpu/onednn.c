@@ -165,8 +165,8 @@ static dnnl_primitive_attr_t make_attributes(const YonosDnnlShape *s) {
 }
 
 /*
- * im2col + GEMM and the plain reference are no fast implementations. Of Winograd's only the one with 4x4 outputs is taken:
- * oneDNN prefers the other one for some numbers of threads, and its bits are others.
+ * im2col + GEMM and the plain reference are no fast implementations. Of Winograd's only the one with 4x4 outputs is
+ * taken: oneDNN prefers the other one for some numbers of threads, and its bits are others.
  */
 static gboolean is_fast(const char *name, gboolean winograd) {
     if (winograd)
@@ -178,12 +178,14 @@ static gboolean is_fast(const char *name, gboolean winograd) {
 static gboolean find_fast(YonosDnnlConv *conv, const dnnl_convolution_desc_t *desc, const_dnnl_primitive_attr_t attr,
                           gboolean winograd) {
     dnnl_primitive_desc_iterator_t iterator = NULL;
-    gboolean found = FALSE, more = dnnl_primitive_desc_iterator_create(&iterator, desc, attr, conv->dnnl->engine, NULL) ==
-                                   dnnl_success;
+    gboolean found = FALSE;
+    gboolean more =
+        dnnl_primitive_desc_iterator_create(&iterator, desc, attr, conv->dnnl->engine, NULL) == dnnl_success;
     while (more && !found) {
         const char *name = "";
         conv->desc = dnnl_primitive_desc_iterator_fetch(iterator);
-        found = conv->desc && dnnl_primitive_desc_query(conv->desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
+        found = conv->desc &&
+                dnnl_primitive_desc_query(conv->desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
                 is_fast(name, winograd);
         if (found)
             conv->name = g_strdup(name);

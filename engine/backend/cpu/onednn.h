@@ -34,9 +34,9 @@ gsize yonos_dnnl_weight_bytes(const YonosDnnl *dnnl);
 YonosDnnlConv *yonos_dnnl_conv_new(YonosDnnl *dnnl, const YonosDnnlShape *shape, const YonosConst *weight,
                                    const YonosConst *bias, GError **error);
 /*
- * Scratchpad bytes of a convolution in the calling thread's number of threads, without making it; 0 where there is no fast
- * implementation. Those of Winograd tell which of its schedules oneDNN takes: one that goes through the whole picture
- * step by step has the same for any number of threads, one that goes through pieces has some for each thread.
+ * Scratchpad bytes of a convolution in the calling thread's number of threads, without making it; 0 where there is no
+ * fast implementation. Those of Winograd tell which of its schedules oneDNN takes: one that goes through the whole
+ * picture step by step has the same for any number of threads, one that goes through pieces has some for each thread.
  */
 gsize yonos_dnnl_scratch_bytes(YonosDnnl *dnnl, const YonosDnnlShape *shape, gboolean bias);
 void yonos_dnnl_conv_free(YonosDnnlConv *conv);
