@@ -10,7 +10,8 @@
 static const char *const backends[] = {"ref", "cpu"};
 
 /* Runs one RESIZE; returns (shape.n,h,w,shape.c) floats. */
-static float *resize(const char *backend_name, YonosShape shape, const float *values, int h, int w, YonosFilter filter) {
+static float *resize(const char *backend_name, YonosShape shape, const float *values, int h, int w,
+                     YonosFilter filter) {
     g_autoptr(GError) error = NULL;
     YonosBackend *backend = yonos_backend_open(backend_name, YONOS_PRECISION_F32, 2, &error);
     g_assert_no_error(error);
@@ -85,10 +86,17 @@ static double kernel(YonosFilter filter, double x) {
     }
 }
 
-/* In Pillow's order of operations, which decides where a sample lies just on the edge of a box. */
+/* Pillow's box takes samples from one rounded edge to the other, so where an edge falls on a sample's centre the order
+ * of operations decides. */
+static gboolean in_box(double centre, double half, int from) {
+    return from >= (int)MAX(centre - half + 0.5, 0.0) && from < (int)(centre + half + 0.5);
+}
+
 static double weight(YonosFilter filter, int in, int out, int from, int to) {
-    double scale = (double)in / out;
-    return kernel(filter, (from - (to + 0.5) * scale + 0.5) / MAX(scale, 1.0));
+    double scale = (double)in / out, centre = (to + 0.5) * scale, stretch = MAX(scale, 1.0);
+    if (filter == YONOS_FILTER_AREA && !in_box(centre, 0.5 * stretch, from))
+        return 0.0;
+    return kernel(filter, (from - centre + 0.5) / stretch);
 }
 
 static double by_definition(const float *values, YonosShape s, YonosFilter filter, int h, int w, int n, int y, int x,
