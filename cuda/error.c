@@ -37,6 +37,6 @@ gboolean cuda_check(const YonosCuda *cuda, cudaError_t status, const char *call,
         return TRUE;
     cudaGetLastError();
     return yonos_fail(error, status == cudaErrorMemoryAllocation ? YONOS_ERROR_MEMORY : YONOS_ERROR_DEVICE,
-                      "backend cuda: %s: %s: %s (%s); %s", cuda->label ? cuda->label : "device", call,
+                      "backend cuda: %s: %s: %s (%s); %s", cuda->label ? cuda->label : "the device", call,
                       cudaGetErrorString(status), cudaGetErrorName(status), what_to_do(status));
 }

@@ -35,7 +35,7 @@ static gboolean replay(YonosBackend *backend, gpointer recording, const YonosRun
 static void forget(YonosBackend *backend, gpointer recording) {
     YonosCuda *cuda = (YonosCuda *)backend;
     g_autoptr(GError) error = NULL;
-    if (!(cuda_enter(cuda, &error) && cuda_call(cuda, &error, cudaGraphExecDestroy, recording)))
+    if (!cuda_call(cuda, &error, cudaGraphExecDestroy, recording))
         g_debug("%s", error->message);
 }
 

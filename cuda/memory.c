@@ -20,7 +20,7 @@ void *cuda_allocate(YonosCuda *cuda, gsize bytes, GError **error) {
 
 void cuda_free(YonosCuda *cuda, void *memory) {
     g_autoptr(GError) error = NULL;
-    if (memory && !(cuda_enter(cuda, &error) && cuda_call(cuda, &error, cudaFree, memory)))
+    if (memory && !cuda_call(cuda, &error, cudaFree, memory)) /* whichever device is current */
         g_debug("%s", error->message); /* of a device that failed before */
 }
 

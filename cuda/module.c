@@ -67,8 +67,9 @@ static gboolean refuse(GError **error, const char *reason) {
 
 static gboolean check_driver(YonosCuda *cuda, GError **error) {
     int runtime = 0;
-    cudaDriverGetVersion(&cuda->driver); /* 0 where there is none */
-    cudaRuntimeGetVersion(&runtime);
+    if (!cuda_call(cuda, error, cudaDriverGetVersion, &cuda->driver) || /* 0 where there is none */
+        !cuda_call(cuda, error, cudaRuntimeGetVersion, &runtime))
+        return FALSE;
     if (cuda->driver == 0)
         return refuse(error, "there is no NVIDIA driver (no libcuda.so.1); install it");
     if (cuda->driver / 1000 >= runtime / 1000)

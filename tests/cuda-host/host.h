@@ -21,8 +21,16 @@ void cuda_host_set_reversed(int reversed);
  * calls < 0: none fails, and a lost device is back.
  */
 void cuda_host_fail_after(int calls, int status);
-/* Calls and launches so far. */
+/* Calls and launches so far; of these, launches of graphs. */
 int cuda_host_calls(void);
+int cuda_host_graph_launches(void);
+/* The function whose call failed on request last; NULL where none has since cuda_host_fail_after(). A launch of a kernel
+ * is "cudaLaunchKernel". */
+const char *cuda_host_failed_call(void);
+/* Blocks of memory, streams, events and graphs that have not been freed. */
+int cuda_host_outstanding(void);
+/* Zero: what is put into streams is thrown away, for tests that look at calls alone. At first 1. */
+void cuda_host_set_working(int working);
 
 /* Device memory to be had, and what is allocated of it. At first there is no limit. */
 void cuda_host_set_memory(size_t bytes);
@@ -30,6 +38,15 @@ size_t cuda_host_memory_used(void);
 
 /* How many devices there seem to be, and the driver's version (13000 is 13.0; 0: none). At first 1 and 13000. */
 void cuda_host_set_devices(int count, int driver);
+/* Times ten. At first 90. */
+void cuda_host_set_capability(int capability);
+
+/* ---- for stand-ins of libraries in C ------------------------------------------------------------ */
+
+/* Counts a call of a library's function: a cudaError_t, not 0 where it is to fail. */
+int cuda_host_call(const char *name);
+/* Puts work(data) into a cudaStream_t, or into the graph that is captured from it; release(data) when it is over. */
+void cuda_host_enqueue(void *stream, void (*work)(void *data), void *data, void (*release)(void *data));
 
 #ifdef __cplusplus
 }

@@ -152,7 +152,7 @@ static void run_grid(dim3 grid, dim3 threads, size_t shared_bytes, const std::fu
 
 int launch(dim3 grid, dim3 threads, size_t shared_bytes, cudaStream_t stream, std::function<void()> body) {
     size_t count = static_cast<size_t>(threads.x) * threads.y * threads.z;
-    if (cudaError_t status = begin_call())
+    if (cudaError_t status = begin_call("cudaLaunchKernel"))
         return status;
     if (count == 0 || count > MAX_THREADS || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffffu ||
         grid.y > MAX_GRID_YZ || grid.z > MAX_GRID_YZ || shared_bytes > MAX_SHARED)

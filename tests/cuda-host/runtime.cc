@@ -54,8 +54,11 @@ static struct State {
     std::vector<CUstream_st *> streams;
     Blocks device, pinned;
     size_t used = 0, limit = SIZE_MAX;
-    int devices = 1, driver = 13000;
-    int calls = 0, until_failure = -1;
+    int devices = 1, driver = 13000, capability = 90;
+    int calls = 0, graph_launches = 0, until_failure = -1;
+    int objects = 0; /* events and graphs */
+    bool working = true;
+    const char *failed = NULL;
     cudaError_t failure = cudaSuccess, lost = cudaSuccess, last = cudaSuccess;
 } &state = *new State;
 
@@ -71,22 +74,25 @@ static cudaError_t finish(cudaError_t status) {
     return status;
 }
 
-cudaError_t cuda_host::begin_call() {
+cudaError_t cuda_host::begin_call(const char *name) {
     Lock lock(state.lock);
     state.calls++;
     if (state.lost != cudaSuccess)
         return finish(state.lost);
     if (state.until_failure < 0 || state.until_failure-- > 0)
         return cudaSuccess;
+    state.failed = name;
     if (is_final(state.failure))
         state.lost = state.failure;
     return finish(state.failure);
 }
 
+int cuda_host_call(const char *name) { return cuda_host::begin_call(name); }
+
 /* At the start of a function: returns where the call is to fail. */
 #define BEGIN_CALL()                                                                                                   \
     Lock lock(state.lock);                                                                                             \
-    if (cudaError_t status = cuda_host::begin_call())                                                                  \
+    if (cudaError_t status = cuda_host::begin_call(__func__))                                                          \
     return status
 
 void cuda_host_fail_after(int calls, int status) {
@@ -94,6 +100,27 @@ void cuda_host_fail_after(int calls, int status) {
     state.until_failure = calls;
     state.failure = static_cast<cudaError_t>(status);
     state.lost = cudaSuccess;
+    state.failed = NULL;
+}
+
+const char *cuda_host_failed_call(void) {
+    Lock lock(state.lock);
+    return state.failed;
+}
+
+void cuda_host_set_working(int working) {
+    Lock lock(state.lock);
+    state.working = working != 0;
+}
+
+int cuda_host_outstanding(void) {
+    Lock lock(state.lock);
+    return state.objects + static_cast<int>(state.streams.size() + state.device.size() + state.pinned.size());
+}
+
+int cuda_host_graph_launches(void) {
+    Lock lock(state.lock);
+    return state.graph_launches;
 }
 
 int cuda_host_calls(void) {
@@ -146,6 +173,11 @@ void cuda_host_set_devices(int count, int driver) {
     state.driver = driver;
 }
 
+void cuda_host_set_capability(int capability) {
+    Lock lock(state.lock);
+    state.capability = capability;
+}
+
 cudaError_t cudaDriverGetVersion(int *version) {
     BEGIN_CALL();
     *version = state.driver;
@@ -175,7 +207,8 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
         return finish(cudaErrorInvalidDevice);
     *properties = {};
     snprintf(properties->name, sizeof properties->name, "host stand-in");
-    properties->major = 9;
+    properties->major = state.capability / 10;
+    properties->minor = state.capability % 10;
     return cudaSuccess;
 }
 
@@ -204,6 +237,8 @@ static bool is_capturing() {
 
 void cuda_host::enqueue(cudaStream_t stream, std::function<void()> work) {
     Lock lock(state.lock);
+    if (!state.working)
+        work = [] {};
     if (!stream) {
         work();
     } else if (stream->capture) {
@@ -212,6 +247,11 @@ void cuda_host::enqueue(cudaStream_t stream, std::function<void()> work) {
         stream->queue->waiting.push_back(std::move(work));
         stream->queue->enqueued++;
     }
+}
+
+void cuda_host_enqueue(void *stream, void (*work)(void *data), void *data, void (*release)(void *data)) {
+    std::shared_ptr<void> owned(data, release);
+    cuda_host::enqueue(static_cast<cudaStream_t>(stream), [work, owned] { work(owned.get()); });
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
@@ -225,7 +265,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
 /* Also of a lost device: the host's memory comes back, whatever the call returns. */
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     Lock lock(state.lock);
-    cudaError_t status = cuda_host::begin_call();
+    cudaError_t status = cuda_host::begin_call(__func__);
     if (status == cudaSuccess)
         run_until(*stream->queue, stream->queue->enqueued);
     for (size_t i = 0; i < state.streams.size(); i++)
@@ -255,7 +295,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMo
 /* Ends the capture even where it fails. */
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
     Lock lock(state.lock);
-    cudaError_t status = cuda_host::begin_call();
+    cudaError_t status = cuda_host::begin_call(__func__);
     std::unique_ptr<CUgraph_st> captured = std::move(stream->capture);
     *graph = NULL;
     if (status != cudaSuccess)
@@ -263,6 +303,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
     if (!captured)
         return finish(cudaErrorInvalidValue);
     *graph = captured.release();
+    state.objects++;
     return cudaSuccess;
 }
 
@@ -272,11 +313,13 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
     (void)flags;
     BEGIN_CALL();
     *executable = new CUgraphExec_st{graph->work};
+    state.objects++;
     return cudaSuccess;
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
     BEGIN_CALL();
+    state.graph_launches++;
     for (const Work &work : executable->work)
         cuda_host::enqueue(stream, work);
     return cudaSuccess;
@@ -284,15 +327,17 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
     Lock lock(state.lock);
-    cudaError_t status = cuda_host::begin_call();
+    cudaError_t status = cuda_host::begin_call(__func__);
     delete graph;
+    state.objects--;
     return status;
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
     Lock lock(state.lock);
-    cudaError_t status = cuda_host::begin_call();
+    cudaError_t status = cuda_host::begin_call(__func__);
     delete executable;
+    state.objects--;
     return status;
 }
 
@@ -302,6 +347,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
     (void)flags;
     BEGIN_CALL();
     *event = new CUevent_st;
+    state.objects++;
     return cudaSuccess;
 }
 
@@ -309,8 +355,9 @@ cudaError_t cudaEventCreate(cudaEvent_t *event) { return cudaEventCreateWithFlag
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
     Lock lock(state.lock);
-    cudaError_t status = cuda_host::begin_call();
+    cudaError_t status = cuda_host::begin_call(__func__);
     delete event;
+    state.objects--;
     return status;
 }
 
@@ -392,8 +439,8 @@ cudaError_t cudaMallocHost(void **memory, size_t bytes) {
 }
 
 /* Waits for everything, as cudaFree does; of a lost device the host's memory comes back all the same. */
-static cudaError_t release(Blocks *blocks, void *memory, size_t *used) {
-    cudaError_t status = cuda_host::begin_call();
+static cudaError_t release(const char *name, Blocks *blocks, void *memory, size_t *used) {
+    cudaError_t status = cuda_host::begin_call(name);
     if (!memory)
         return status;
     if (status == cudaSuccess)
@@ -410,12 +457,12 @@ static cudaError_t release(Blocks *blocks, void *memory, size_t *used) {
 
 cudaError_t cudaFree(void *memory) {
     Lock lock(state.lock);
-    return release(&state.device, memory, &state.used);
+    return release(__func__, &state.device, memory, &state.used);
 }
 
 cudaError_t cudaFreeHost(void *memory) {
     Lock lock(state.lock);
-    return release(&state.pinned, memory, NULL);
+    return release(__func__, &state.pinned, memory, NULL);
 }
 
 /* Pageable memory is read at the call, and written before the call returns; all else waits for its turn. */

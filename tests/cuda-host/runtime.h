@@ -11,8 +11,8 @@
 
 namespace cuda_host {
 
-/* Counts a call and says whether it is to fail. */
-cudaError_t begin_call();
+/* Counts a call of the function `name` and says whether it is to fail. */
+cudaError_t begin_call(const char *name);
 /* Puts work into a stream, or into the graph that is captured from it. Without a stream it runs at once. */
 void enqueue(cudaStream_t stream, std::function<void()> work);
 
