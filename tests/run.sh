@@ -28,7 +28,7 @@ setup() {
   meson compile -C "$folder"
 }
 
-setup build-test
+setup build-test -Dcuda-archs=90a
 run build-test --no-suite long
 
 setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled

@@ -6,9 +6,9 @@
  * A block has 32 queries of one head. For every 32 keys it sums the scores over channels in slices of 64 that pass
  * through shared memory, turns them into weights, and adds weights times values to its results, which stay in
  * registers: thread (ty, tx) of 16 x 16 has queries ty and ty + 16, keys tx and tx + 16, and the channels 4 tx to
- * 4 tx + 3 of every slice. All arithmetic is f32.
+ * 4 tx + 3 of every slice. All arithmetic is f32. It serves f32 and what is not aligned for attention_tensor.cu.
  */
-#include "device.h"
+#include "attention.h"
 
 enum {
     QUERIES = 32,
@@ -21,14 +21,6 @@ enum {
 
 struct SharedTiles {
     float q[QUERIES][PITCH], kv[KEYS][PITCH], weight[QUERIES][WEIGHT_PITCH];
-};
-
-/* One of Q, K, V: rows are tokens of an image's head. */
-struct Rows {
-    const void *data;
-    YonosDType dtype;
-    size_t first, step; /* elements: token 0, from token to token */
-    int tokens, channels;
 };
 
 /* Channels channel .. channel + 63 of 32 tokens into shared memory, zeros outside. */
@@ -119,11 +111,9 @@ __device__ static float advance(Softmax &state, float (&scores)[2], float *weigh
 template <int SLICES> __global__ void attention_tiles(YonosCudaAttention a, bool wide) {
     YONOS_SHARED(SharedTiles, tiles);
     int tx = threadIdx.x % SIDE, ty = threadIdx.x / SIDE, query = blockIdx.x * QUERIES;
-    size_t head = static_cast<size_t>(blockIdx.y) * a.head_dim, image = blockIdx.z;
-    Rows q = {a.q, a.dtype, image * a.q_image + head, a.q_token, a.q_tokens, a.head_dim};
-    Rows k = {a.k, a.dtype, image * a.k_image + head, a.k_token, a.kv_tokens, a.head_dim};
-    Rows v = {a.v, a.dtype, image * a.v_image + head, a.v_token, a.kv_tokens, a.head_dim};
-    float out[SLICES][2][4] = {}, to_powers = a.scale * 1.44269504f; /* e^x = 2^(x log2 e) */
+    size_t image = blockIdx.z;
+    Rows q = query_rows(a, image, blockIdx.y), k = key_rows(a, image, blockIdx.y), v = value_rows(a, image, blockIdx.y);
+    float out[SLICES][2][4] = {}, scale = score_scale(a);
     Softmax state[2] = {{-INFINITY, 0.0f}, {-INFINITY, 0.0f}};
     for (int key = 0; key < a.kv_tokens; key += KEYS) {
         float scores[2][2] = {};
@@ -137,7 +127,7 @@ template <int SLICES> __global__ void attention_tiles(YonosCudaAttention a, bool
         YONOS_UNROLL
         for (int i = 0; i < 2; i++) {
             for (int j = 0; j < 2; j++)
-                scores[i][j] = key + tx + SIDE * j < a.kv_tokens ? scores[i][j] * to_powers : -INFINITY;
+                scores[i][j] = key + tx + SIDE * j < a.kv_tokens ? scores[i][j] * scale : -INFINITY;
             float factor = advance(state[i], scores[i], tiles->weight[ty + SIDE * i], tx);
             for (int slice = 0; slice < SLICES; slice++)
                 for (int e = 0; e < 4; e++)
@@ -156,7 +146,7 @@ template <int SLICES> __global__ void attention_tiles(YonosCudaAttention a, bool
     for (int i = 0; i < 2; i++) {
         float inverse = 1.0f / sum_of_query(state[i].sum);
         int token = query + ty + SIDE * i;
-        size_t first = image * a.out_image + token * a.out_token + head;
+        size_t first = image * a.out_image + token * a.out_token + blockIdx.y * a.head_dim;
         YONOS_UNROLL
         for (int slice = 0; slice < SLICES; slice++)
             for (int e = 0; e < 4; e++) {
@@ -173,16 +163,21 @@ template <int SLICES> static int attention_by(const YonosCudaAttention *a, bool 
 }
 
 int yonos_cuda_attention(const YonosCudaAttention *a, YonosCudaStream stream) {
-    bool wide = is_aligned(a->q) && is_aligned(a->k) && is_aligned(a->v) && a->head_dim % 8 == 0;
-    for (size_t step : {a->q_token, a->k_token, a->v_token, a->q_image, a->k_image, a->v_image})
+    bool wide = a->head_dim % 8 == 0;
+    for (const void *p : {a->q, a->k, a->v, static_cast<const void *>(a->out)})
+        wide = wide && is_aligned(p);
+    for (size_t step : {a->q_token, a->k_token, a->v_token, a->out_token, a->q_image, a->k_image, a->v_image,
+                        a->out_image})
         wide = wide && step % 8 == 0;
+    if (a->head_dim > 8 * SLICE)
+        return cudaErrorInvalidValue;
+    if (wide && a->dtype != YONOS_DTYPE_F32)
+        return attention_on_tensor_cores(a, stream);
     if (a->head_dim <= SLICE)
         return attention_by<1>(a, wide, stream);
     if (a->head_dim <= 2 * SLICE)
         return attention_by<2>(a, wide, stream);
     if (a->head_dim <= 4 * SLICE)
         return attention_by<4>(a, wide, stream);
-    if (a->head_dim <= 8 * SLICE)
-        return attention_by<8>(a, wide, stream);
-    return cudaErrorInvalidValue;
+    return attention_by<8>(a, wide, stream);
 }

@@ -12,11 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <deque>
+
 
 #include "cuda_runtime.h"
 #include "fiber.h"
 #include "host.h"
 #include "runtime.h"
+#include "tensor_core_host.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -32,11 +35,21 @@ struct Warp {
     uint64_t values[2][WARP_LANES];
 };
 
+/* An asynchronous copy of 16 bytes, or of zeros; group: how many of the thread's groups had ended when it began. */
+struct Copy {
+    void *to;
+    const void *from;
+    bool read;
+    unsigned group;
+};
+
 struct Thread {
     Fiber *fiber;              /* NULL: not started, or done */
     const unsigned *awaited;   /* goes on when *awaited is no longer `seen` */
     unsigned seen;
     bool done;
+    unsigned groups;           /* of copies, ended */
+    std::deque<Copy> copies;   /* not done yet */
 };
 
 static struct {
@@ -203,6 +216,26 @@ const uint64_t *exchange(unsigned mask, uint64_t value) {
         wait_for(&warp.meeting, warp.meeting);
     }
     return values;
+}
+
+void start_copy(void *to, const void *from, bool read) {
+    check_aligned(to, 16);
+    check_aligned(from, 16);
+    Thread &thread = block.thread[block.current];
+    thread.copies.push_back({to, from, read, thread.groups});
+}
+
+void end_group() { block.thread[block.current].groups++; }
+
+void wait_for_groups(unsigned but_latest) {
+    Thread &thread = block.thread[block.current];
+    for (; !thread.copies.empty() && thread.copies.front().group + but_latest < thread.groups; thread.copies.pop_front()) {
+        const Copy &copy = thread.copies.front();
+        if (copy.read)
+            memcpy(copy.to, copy.from, 16);
+        else
+            memset(copy.to, 0, 16);
+    }
 }
 
 } // namespace cuda_host
