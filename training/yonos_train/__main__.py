@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a machine that also does 
 
 import torch  # noqa: E402
 
-from . import autoencoder, devices, diffusion, evaluate, export  # noqa: E402
+from . import ablate, autoencoder, devices, diffusion, evaluate, export  # noqa: E402
 from .config import read_config  # noqa: E402
 
 STAGES = {
@@ -16,6 +16,7 @@ STAGES = {
     "distill": diffusion.distill,
     "decoder": autoencoder.decoder,
     "export": export.export,
+    "ablate": ablate.ablate,
     "make-lr": evaluate.make_lr,
     "evaluate": evaluate.evaluate,
     "sheet": evaluate.sheet,

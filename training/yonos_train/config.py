@@ -35,6 +35,7 @@ DEFAULTS = {
     "listing": None,        # text file in it that names those to use
     # How low-resolution images are made: shares of the kinds, any numbers; crf bounds H.264's quality.
     "degradation": {"bicubic": 1.0, "h264": 0.0, "second_order": 0.0, "second_order_h264": 0.0, "crf": [18, 36]},
+    "colour_fix": "back-projection",  # of training and of the exported model; or none
     "lpips": None,          # safetensors file of LPIPS weights
     # lr_share: of a batch that is low-resolution images upsampled to the full size, which the U-Net sees encoded.
     "autoencoder": _STAGE | {"widths": None, "latent_channels": None, "groups": 8, "lpips_weight": 0.3, "lr_share": 0.0},
@@ -58,6 +59,16 @@ DEFAULTS = {
         "element": None,    # gst-launch description of the element, or several as a table of
         "systems": {},      # name = description
         "folders": {},      # other programs' results: name = folder with SET/NAME.png
+    },
+    "ablate": {
+        "degradations": ["bicubic", "second_order"], "seeds": [1, 2, 3], "scales": [4],
+        "unet_steps": None,     # of the x2 U-Net, and of each distillation
+        "decoder_steps": None,
+        "ddim_steps": [1, 4, 16, 64, 200],
+        "images": None,         # folder of the evaluation's images
+        "crops": 64, "crop": 128,
+        "report": "../docs/paper-claims.md",
+        "config_name": None,    # as the report's command names it
     },
     "sheet": {"set": None, "name": None, "box": None, "zoom": 2, "file": None},
 }

@@ -20,7 +20,7 @@ def export(config):
     dtype = getattr(torch, config["export"]["dtype"])
     autoencoder = trained_decoder(config, trained_autoencoder(config))
     yonos = {"format_version": 1, "name": config["name"], "scale": config["scale"], "timestep": LAST,
-             "conditioning": "concat_latent", "upsample_filter": "bicubic", "colour_fix": "back-projection",
+             "conditioning": "concat_latent", "upsample_filter": "bicubic", "colour_fix": config["colour_fix"],
              "licence": config["export"]["licence"], "training": config["export"]["training"]}
     if config["decoder"]["unet"]:
         unet = trained_unet(config, autoencoder)

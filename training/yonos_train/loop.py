@@ -77,7 +77,6 @@ class Loop:
         self.ema = {k: v.clone() for k, v in module.state_dict().items()}
         self.steps, self.seconds, self.stop = 0, 0.0, False
         self._resume()
-        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stop", True))
 
     def _resume(self):
         saved = checkpoint.read(self.path)
@@ -138,6 +137,7 @@ class Loop:
         if processes().is_main_process:
             report = Report(self.config, self.path.stem, self.length, "min" if self.by_clock else "steps", self.position())
         data = batches(self.samples, self.config, self.steps * self.config["accumulate"])
+        handler = signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stop", True))
         saved, compiling = time.monotonic(), True  # in the first step: not counted
         while self.position() < self.end and not self.stop:
             begin = time.monotonic()
@@ -155,6 +155,7 @@ class Loop:
         self._save_and_show(report)
         if report:
             report.close(self.steps, self.position())
+        signal.signal(signal.SIGTERM, handler)
         if self.stop:
             raise SystemExit(128 + signal.SIGTERM)
 
