@@ -20,7 +20,7 @@ enum {
     PROP_0,
     PROP_MODEL,
     PROP_SCALE,
-    PROP_BACKEND,
+    PROP_BACKEND, /* from here to stats-interval: fields of GstYonosSettings */
     PROP_THREADS,
     PROP_PRECISION,
     PROP_SEED,
@@ -121,133 +121,98 @@ static void set_model_name(GstYonosSR *self, const gchar *name) {
         g_clear_pointer(&self->model, yonos_model_unref);
 }
 
-/* Call with the object lock held. FALSE: not a setting. */
-static gboolean set_setting(GstYonosSettings *s, guint id, const GValue *value) {
-    switch (id) {
-    case PROP_BACKEND:
-        s->backend = (GstYonosBackend)g_value_get_enum(value);
-        break;
-    case PROP_THREADS:
-        s->threads = g_value_get_uint(value);
-        break;
-    case PROP_PRECISION:
-        s->precision = (YonosPrecision)g_value_get_enum(value);
-        break;
-    case PROP_SEED:
-        s->seed = g_value_get_uint64(value);
-        break;
-    case PROP_NOISE_MODE:
-        s->noise_mode = (YonosNoiseMode)g_value_get_enum(value);
-        break;
-    case PROP_TILE_SIZE:
-        s->tile_size = g_value_get_uint(value);
-        break;
-    case PROP_TILE_OVERLAP:
-        s->tile_overlap = g_value_get_int(value);
-        break;
-    case PROP_COLOUR_FIX:
-        s->colour_fix = (YonosColourFix)g_value_get_enum(value);
-        break;
-    case PROP_ADD_BORDERS:
-        s->add_borders = g_value_get_boolean(value);
-        break;
-    case PROP_BYPASS:
-        s->bypass = g_value_get_boolean(value);
-        break;
-    case PROP_LATE_POLICY:
-        s->late_policy = (GstYonosLatePolicy)g_value_get_enum(value);
-        break;
-    case PROP_REUSE_STATIC:
-        s->reuse_static = g_value_get_boolean(value);
-        break;
-    case PROP_COMPARE:
-        s->compare = (GstYonosCompare)g_value_get_enum(value);
-        break;
-    case PROP_COMPARE_POSITION:
-        s->compare_position = g_value_get_double(value);
-        break;
-    case PROP_STATS_INTERVAL:
-        s->stats_interval = g_value_get_uint(value);
-        break;
-    default:
-        return FALSE;
-    }
-    return TRUE;
+/* The field of a property; NULL where it has none. */
+static gpointer find_setting(GstYonosSettings *settings, guint id) {
+#define FIELD(name) G_STRUCT_OFFSET(GstYonosSettings, name)
+    static const gsize offsets[PROP_STATS] = {
+        [PROP_BACKEND] = FIELD(backend),
+        [PROP_THREADS] = FIELD(threads),
+        [PROP_PRECISION] = FIELD(precision),
+        [PROP_SEED] = FIELD(seed),
+        [PROP_NOISE_MODE] = FIELD(noise_mode),
+        [PROP_TILE_SIZE] = FIELD(tile_size),
+        [PROP_TILE_OVERLAP] = FIELD(tile_overlap),
+        [PROP_COLOUR_FIX] = FIELD(colour_fix),
+        [PROP_ADD_BORDERS] = FIELD(add_borders),
+        [PROP_BYPASS] = FIELD(bypass),
+        [PROP_LATE_POLICY] = FIELD(late_policy),
+        [PROP_REUSE_STATIC] = FIELD(reuse_static),
+        [PROP_COMPARE] = FIELD(compare),
+        [PROP_COMPARE_POSITION] = FIELD(compare_position),
+        [PROP_STATS_INTERVAL] = FIELD(stats_interval),
+    };
+#undef FIELD
+    return id >= PROP_BACKEND && id < PROP_STATS ? G_STRUCT_MEMBER_P(settings, offsets[id]) : NULL;
 }
 
-static gboolean get_setting(const GstYonosSettings *s, guint id, GValue *value) {
-    switch (id) {
-    case PROP_BACKEND:
-        g_value_set_enum(value, (gint)s->backend);
+static void set_setting(gpointer field, const GValue *value) {
+    switch (G_TYPE_FUNDAMENTAL(G_VALUE_TYPE(value))) {
+    case G_TYPE_BOOLEAN:
+        *(gboolean *)field = g_value_get_boolean(value);
         break;
-    case PROP_THREADS:
-        g_value_set_uint(value, s->threads);
+    case G_TYPE_INT:
+        *(gint *)field = g_value_get_int(value);
         break;
-    case PROP_PRECISION:
-        g_value_set_enum(value, (gint)s->precision);
+    case G_TYPE_UINT:
+        *(guint *)field = g_value_get_uint(value);
         break;
-    case PROP_SEED:
-        g_value_set_uint64(value, s->seed);
+    case G_TYPE_UINT64:
+        *(guint64 *)field = g_value_get_uint64(value);
         break;
-    case PROP_NOISE_MODE:
-        g_value_set_enum(value, (gint)s->noise_mode);
+    case G_TYPE_DOUBLE:
+        *(gdouble *)field = g_value_get_double(value);
         break;
-    case PROP_TILE_SIZE:
-        g_value_set_uint(value, s->tile_size);
+    default: /* enums */
+        *(gint *)field = g_value_get_enum(value);
         break;
-    case PROP_TILE_OVERLAP:
-        g_value_set_int(value, s->tile_overlap);
-        break;
-    case PROP_COLOUR_FIX:
-        g_value_set_enum(value, (gint)s->colour_fix);
-        break;
-    case PROP_ADD_BORDERS:
-        g_value_set_boolean(value, s->add_borders);
-        break;
-    case PROP_BYPASS:
-        g_value_set_boolean(value, s->bypass);
-        break;
-    case PROP_LATE_POLICY:
-        g_value_set_enum(value, (gint)s->late_policy);
-        break;
-    case PROP_REUSE_STATIC:
-        g_value_set_boolean(value, s->reuse_static);
-        break;
-    case PROP_COMPARE:
-        g_value_set_enum(value, (gint)s->compare);
-        break;
-    case PROP_COMPARE_POSITION:
-        g_value_set_double(value, s->compare_position);
-        break;
-    case PROP_STATS_INTERVAL:
-        g_value_set_uint(value, s->stats_interval);
-        break;
-    default:
-        return FALSE;
     }
-    return TRUE;
+}
+
+static void get_setting(gconstpointer field, GValue *value) {
+    switch (G_TYPE_FUNDAMENTAL(G_VALUE_TYPE(value))) {
+    case G_TYPE_BOOLEAN:
+        g_value_set_boolean(value, *(const gboolean *)field);
+        break;
+    case G_TYPE_INT:
+        g_value_set_int(value, *(const gint *)field);
+        break;
+    case G_TYPE_UINT:
+        g_value_set_uint(value, *(const guint *)field);
+        break;
+    case G_TYPE_UINT64:
+        g_value_set_uint64(value, *(const guint64 *)field);
+        break;
+    case G_TYPE_DOUBLE:
+        g_value_set_double(value, *(const gdouble *)field);
+        break;
+    default: /* enums */
+        g_value_set_enum(value, *(const gint *)field);
+        break;
+    }
 }
 
 static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec) {
     GstYonosSR *self = GST_YONOS_SR(object);
+    gpointer field = find_setting(&self->settings, id);
+    gboolean running = FALSE;
     GST_OBJECT_LOCK(self);
-    gboolean known = TRUE, running = FALSE;
     if (id == PROP_MODEL) {
         set_model_name(self, g_value_get_string(value));
         running = self->model_changed;
+    } else if (field) {
+        set_setting(field, value);
     } else {
-        known = set_setting(&self->settings, id, value);
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
     }
     GST_OBJECT_UNLOCK(self);
-    if (!known)
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
     if (running)
         GST_WARNING_OBJECT(self, "the model changes at the next start: set it in the state NULL or READY");
 }
 
 static void get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
     GstYonosSR *self = GST_YONOS_SR(object);
-    const GstYonosSettings settings = gst_yonos_sr_get_settings(self);
+    GstYonosSettings settings = gst_yonos_sr_get_settings(self);
+    gconstpointer field = find_setting(&settings, id);
     if (id == PROP_MODEL) {
         GST_OBJECT_LOCK(self);
         g_value_set_string(value, self->model_name);
@@ -257,7 +222,9 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *p
         g_value_set_uint(value, model ? (guint)yonos_model_get_scale(model) : 0);
     } else if (id == PROP_STATS) {
         g_value_take_boxed(value, gst_yonos_sr_make_stats(self));
-    } else if (!get_setting(&settings, id, value)) {
+    } else if (field) {
+        get_setting(field, value);
+    } else {
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
     }
 }
