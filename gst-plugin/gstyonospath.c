@@ -4,14 +4,16 @@
  *
  *   native   the engine works in the input's format: from the input's memory, into the output's where format, size and
  *            colorimetry are its own, else into `enlarged` and from there through `finish`
- *   floats   input --`begin`--> ARGB64 --> f32 R'G'B' --> engine --> f32 --> ARGB64 `enlarged` --`finish`--> output;
+ *   floats   input --`begin`--> 16 bits --> f32 R'G'B' --> engine --> f32 --> 16 bits `enlarged` --`finish`--> output;
  *            alpha --> GRAY16 --`alpha_scaler`--> enlarged's
  *
- * ARGB64 holds R'G'B' of full range in native byte order: 16 bits for A, R, G, B.
+ * 16 bits are ARGB64 or AYUV64 in native byte order: GStreamer's part is packing and unpacking, subsampling, size and
+ * borders; the matrix is gstyonosfloats.h's.
  */
 #include "gstyonospath.h"
 
 #include "gstyonoscaps.h"
+#include "gstyonosfloats.h"
 #include "gstyonosformat.h"
 #include "gstyonosresample.h"
 
@@ -32,7 +34,7 @@ struct _GstYonosPath {
     gboolean direct;    /* the engine writes the output frame itself */
     gboolean floats;    /* the engine works on floats */
     gboolean has_alpha; /* of floats: the input's alpha goes to the output */
-    Scratch original;   /* floats: the input as ARGB64 */
+    Scratch original;   /* floats: the input in 16 bits */
     Scratch enlarged;   /* the engine's result, before `finish` */
     Scratch alpha, big_alpha;
     Scratch planar; /* the input of `resampler` where that cannot read the input's format */
@@ -76,11 +78,22 @@ static GstVideoInfo info_new(GstVideoFormat format, gint width, gint height, con
     return info;
 }
 
+/* No matrix lies between the two. */
+static gboolean same_matrix(const GstVideoInfo *a, const GstVideoInfo *b) {
+    return GST_VIDEO_INFO_IS_RGB(a) == GST_VIDEO_INFO_IS_RGB(b) && a->colorimetry.range == b->colorimetry.range &&
+           a->colorimetry.matrix == b->colorimetry.matrix;
+}
+
 /* The same code values mean the same colours. */
 static gboolean same_colour(const GstVideoInfo *a, const GstVideoInfo *b) {
-    return GST_VIDEO_INFO_FORMAT(a) == GST_VIDEO_INFO_FORMAT(b) && a->colorimetry.range == b->colorimetry.range &&
-           a->colorimetry.matrix == b->colorimetry.matrix &&
+    return GST_VIDEO_INFO_FORMAT(a) == GST_VIDEO_INFO_FORMAT(b) && same_matrix(a, b) &&
            (!GST_VIDEO_INFO_IS_YUV(a) || a->chroma_site == b->chroma_site);
+}
+
+/* Whether the engine must work on floats: formats that it does not know, more bits, other colours. */
+static gboolean needs_floats(const GstVideoInfo *in, const GstVideoInfo *out) {
+    return gst_yonos_format_native(GST_VIDEO_INFO_FORMAT(in)) == YONOS_FORMAT_UNKNOWN ||
+           GST_VIDEO_INFO_COMP_DEPTH(out, 0) > GST_VIDEO_INFO_COMP_DEPTH(in, 0) || !same_matrix(in, out);
 }
 
 GstYonosPath *gst_yonos_path_new(const GstYonosPathOptions *options) {
@@ -91,8 +104,7 @@ GstYonosPath *gst_yonos_path_new(const GstYonosPathOptions *options) {
     GST_VIDEO_INFO_FPS_N(&path->options.out) = GST_VIDEO_INFO_FPS_N(in);
     GST_VIDEO_INFO_FPS_D(&path->options.out) = GST_VIDEO_INFO_FPS_D(in);
     path->picture = gst_yonos_caps_picture(in, out, options->borders);
-    path->floats = gst_yonos_format_native(GST_VIDEO_INFO_FORMAT(in)) == YONOS_FORMAT_UNKNOWN ||
-                   GST_VIDEO_INFO_COMP_DEPTH(out, 0) > GST_VIDEO_INFO_COMP_DEPTH(in, 0);
+    path->floats = needs_floats(in, out);
     path->has_alpha = path->floats && GST_VIDEO_INFO_HAS_ALPHA(in) && GST_VIDEO_INFO_HAS_ALPHA(out);
     path->exact = same_colour(in, out) && path->picture.w == GST_VIDEO_INFO_WIDTH(out) &&
                   path->picture.h == GST_VIDEO_INFO_HEIGHT(out) &&
@@ -134,19 +146,23 @@ static guint threads_of(const GstYonosPath *path) {
     return path->options.threads > 0 ? path->options.threads : g_get_num_processors();
 }
 
-/* `picture` NULL: all of the output. Bit depth never drops on the way, and no dither is added: the result depends on
+/* Options that put the result into a part of the output. */
+static GstStructure *place_into(const GstVideoRectangle *picture) {
+    return gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_DEST_X, G_TYPE_INT, picture->x,
+                             GST_VIDEO_CONVERTER_OPT_DEST_Y, G_TYPE_INT, picture->y,
+                             GST_VIDEO_CONVERTER_OPT_DEST_WIDTH, G_TYPE_INT, picture->w,
+                             GST_VIDEO_CONVERTER_OPT_DEST_HEIGHT, G_TYPE_INT, picture->h, NULL);
+}
+
+/* Takes `options`, which may be NULL. Bit depth never drops on the way, and no dither is added: the result depends on
  * the input alone. */
 static GstVideoConverter *converter_new(const GstYonosPath *path, const GstVideoInfo *from, const GstVideoInfo *to,
-                                        const GstVideoRectangle *picture, GstVideoResamplerMethod method) {
-    GstStructure *config = gst_structure_new(
-        "options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD, method,
-        GST_VIDEO_CONVERTER_OPT_CHROMA_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD, method,
-        GST_VIDEO_CONVERTER_OPT_DITHER_METHOD, GST_TYPE_VIDEO_DITHER_METHOD, GST_VIDEO_DITHER_NONE,
-        GST_VIDEO_CONVERTER_OPT_THREADS, G_TYPE_UINT, threads_of(path), NULL);
-    if (picture)
-        gst_structure_set(config, GST_VIDEO_CONVERTER_OPT_DEST_X, G_TYPE_INT, picture->x,
-                          GST_VIDEO_CONVERTER_OPT_DEST_Y, G_TYPE_INT, picture->y, GST_VIDEO_CONVERTER_OPT_DEST_WIDTH,
-                          G_TYPE_INT, picture->w, GST_VIDEO_CONVERTER_OPT_DEST_HEIGHT, G_TYPE_INT, picture->h, NULL);
+                                        GstVideoResamplerMethod method, GstStructure *options) {
+    GstStructure *config = options ? options : gst_structure_new_empty("options");
+    gst_structure_set(config, GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD, method,
+                      GST_VIDEO_CONVERTER_OPT_CHROMA_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD, method,
+                      GST_VIDEO_CONVERTER_OPT_DITHER_METHOD, GST_TYPE_VIDEO_DITHER_METHOD, GST_VIDEO_DITHER_NONE,
+                      GST_VIDEO_CONVERTER_OPT_THREADS, G_TYPE_UINT, threads_of(path), NULL);
     return gst_video_converter_new(from, to, config);
 }
 
@@ -177,14 +193,14 @@ static gboolean open_alpha(GstYonosPath *path, GError **error) {
     big.colorimetry = small.colorimetry;
     if (!scratch_open(&path->alpha, &small, error) || !scratch_open(&path->big_alpha, &big, error))
         return FALSE;
-    path->alpha_scaler = converter_new(path, &small, &big, NULL, GST_VIDEO_RESAMPLER_METHOD_CUBIC);
+    path->alpha_scaler = converter_new(path, &small, &big, GST_VIDEO_RESAMPLER_METHOD_CUBIC, NULL);
     return check_converter(path->alpha_scaler, &small, &big, error);
 }
 
 static gboolean open_floats(GstYonosPath *path, const GstVideoInfo *big, GError **error) {
     const GstVideoInfo *in = &path->options.in;
     gint w = GST_VIDEO_INFO_WIDTH(in), h = GST_VIDEO_INFO_HEIGHT(in), scale = path->options.scale;
-    GstVideoInfo info = info_new(GST_VIDEO_FORMAT_ARGB64, w, h, in);
+    GstVideoInfo info = info_new(gst_yonos_floats_format(in), w, h, in);
     gsize pixels = (gsize)w * (gsize)h;
     if (!scratch_open(&path->original, &info, error) || !scratch_open(&path->enlarged, big, error))
         return FALSE;
@@ -192,7 +208,7 @@ static gboolean open_floats(GstYonosPath *path, const GstVideoInfo *big, GError 
     path->big_rgb = g_try_malloc_n(pixels * (gsize)scale * (gsize)scale, 3 * sizeof *path->big_rgb);
     if (!path->rgb || !path->big_rgb)
         return out_of_memory("a frame of floats", error);
-    path->begin = converter_new(path, in, &info, NULL, GST_VIDEO_RESAMPLER_METHOD_LANCZOS);
+    path->begin = converter_new(path, in, &info, GST_VIDEO_RESAMPLER_METHOD_LANCZOS, NULL);
     return check_converter(path->begin, in, &info, error) && (!path->has_alpha || open_alpha(path, error));
 }
 
@@ -201,12 +217,12 @@ static gboolean open_upscale(GstYonosPath *path, GError **error) {
     const GstVideoInfo *in = &path->options.in, *out = &path->options.out;
     if (path->direct || path->finish)
         return TRUE;
-    GstVideoInfo big = info_new(path->floats ? GST_VIDEO_FORMAT_ARGB64 : GST_VIDEO_INFO_FORMAT(in),
+    GstVideoInfo big = info_new(path->floats ? gst_yonos_floats_format(out) : GST_VIDEO_INFO_FORMAT(in),
                                 GST_VIDEO_INFO_WIDTH(in) * path->options.scale,
-                                GST_VIDEO_INFO_HEIGHT(in) * path->options.scale, in);
+                                GST_VIDEO_INFO_HEIGHT(in) * path->options.scale, path->floats ? out : in);
     if (path->floats ? !open_floats(path, &big, error) : !scratch_open(&path->enlarged, &big, error))
         return FALSE;
-    path->finish = converter_new(path, &big, out, &path->picture, GST_VIDEO_RESAMPLER_METHOD_LANCZOS);
+    path->finish = converter_new(path, &big, out, GST_VIDEO_RESAMPLER_METHOD_LANCZOS, place_into(&path->picture));
     return check_converter(path->finish, &big, out, error);
 }
 
@@ -221,46 +237,11 @@ gboolean gst_yonos_path_prepare(GstYonosPath *path, YonosUpscaler *upscaler, GEr
 
 /* ---- floats --------------------------------------------------------------------------------------------- */
 
-static guint16 *row16(const GstVideoFrame *frame, gint y) {
-    return (guint16 *)((guint8 *)GST_VIDEO_FRAME_PLANE_DATA(frame, 0) +
-                       (gssize)y * GST_VIDEO_FRAME_PLANE_STRIDE(frame, 0));
-}
-
-static void to_floats(const GstVideoFrame *from, float *to) {
-    gint w = GST_VIDEO_FRAME_WIDTH(from), h = GST_VIDEO_FRAME_HEIGHT(from);
-    for (gint y = 0; y < h; y++) {
-        const guint16 *row = row16(from, y);
-        for (gint x = 0; x < w; x++, to += 3)
-            for (gint c = 0; c < 3; c++)
-                to[c] = (float)row[4 * x + 1 + c] * (1.0f / 65535.0f);
-    }
-}
-
-/* NaN becomes 0. */
-static guint16 to_code(float value) {
-    float code = value * 65535.0f + 0.5f;
-    return code > 0.0f ? code < 65535.0f ? (guint16)code : 65535 : 0;
-}
-
-/* `alpha` NULL: opaque. */
-static void from_floats(const float *from, const GstVideoFrame *alpha, GstVideoFrame *to) {
-    gint w = GST_VIDEO_FRAME_WIDTH(to), h = GST_VIDEO_FRAME_HEIGHT(to);
-    for (gint y = 0; y < h; y++) {
-        guint16 *row = row16(to, y);
-        const guint16 *a = alpha ? row16(alpha, y) : NULL;
-        for (gint x = 0; x < w; x++, from += 3) {
-            row[4 * x] = a ? a[x] : 65535;
-            for (gint c = 0; c < 3; c++)
-                row[4 * x + 1 + c] = to_code(from[c]);
-        }
-    }
-}
-
 static void scale_alpha(GstYonosPath *path) {
     const GstVideoFrame *from = &path->original.frame;
     for (gint y = 0; y < GST_VIDEO_FRAME_HEIGHT(from); y++) {
-        const guint16 *row = row16(from, y);
-        guint16 *a = row16(&path->alpha.frame, y);
+        const guint16 *row = gst_yonos_floats_row(from, y);
+        guint16 *a = gst_yonos_floats_row(&path->alpha.frame, y);
         for (gint x = 0; x < GST_VIDEO_FRAME_WIDTH(from); x++)
             a[x] = row[4 * x];
     }
@@ -290,12 +271,13 @@ static gboolean upscale_floats(GstYonosPath *path, YonosUpscaler *upscaler, cons
     gint w = GST_VIDEO_FRAME_WIDTH(in), h = GST_VIDEO_FRAME_HEIGHT(in), scale = path->options.scale;
     YonosFrame from = float_frame(path->rgb, w, h), to = float_frame(path->big_rgb, w * scale, h * scale);
     gst_video_converter_frame(path->begin, in, &path->original.frame);
-    to_floats(&path->original.frame, path->rgb);
+    gst_yonos_floats_read(&path->original.frame, &path->options.in, path->rgb);
     if (!engine(upscaler, &from, &to, number, engine_time, error))
         return FALSE;
     if (path->has_alpha)
         scale_alpha(path);
-    from_floats(path->big_rgb, path->has_alpha ? &path->big_alpha.frame : NULL, &path->enlarged.frame);
+    gst_yonos_floats_write(path->big_rgb, path->has_alpha ? &path->big_alpha.frame : NULL, &path->options.out,
+                           &path->enlarged.frame);
     return TRUE;
 }
 
@@ -347,12 +329,13 @@ static gboolean open_resampler(GstYonosPath *path, GError **error) {
     if (is_packed_422(&from)) {
         GstVideoInfo planar =
             info_new(GST_VIDEO_FORMAT_Y42B, GST_VIDEO_INFO_WIDTH(&from), GST_VIDEO_INFO_HEIGHT(&from), &from);
-        path->unpack = converter_new(path, &from, &planar, NULL, GST_VIDEO_RESAMPLER_METHOD_LANCZOS);
+        path->unpack = converter_new(path, &from, &planar, GST_VIDEO_RESAMPLER_METHOD_LANCZOS, NULL);
         if (!check_converter(path->unpack, &from, &planar, error) || !scratch_open(&path->planar, &planar, error))
             return FALSE;
         from = planar;
     }
-    path->resampler = converter_new(path, &from, to, &path->picture, GST_VIDEO_RESAMPLER_METHOD_LANCZOS);
+    path->resampler = converter_new(path, &from, to, GST_VIDEO_RESAMPLER_METHOD_LANCZOS,
+                                    place_into(&path->picture));
     return check_converter(path->resampler, &from, to, error);
 }
 

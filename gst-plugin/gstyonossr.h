@@ -9,6 +9,7 @@
  *   gstyonoscaps.c gstyonosfixate.c   caps of the other pad, and the choice among them
  *   gstyonosformat.c      pixel formats and colorimetry
  *   gstyonospath.c        conversions around the engine, and past it
+ *   gstyonosfloats.c      16-bit frames to R'G'B' floats and back
  *   gstyonosresample.c    fast resampling by whole factors
  *   gstyonoslate.c        late-policy=fast
  *   gstyonoscompare.c     original and result in one picture

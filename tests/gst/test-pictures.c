@@ -40,6 +40,25 @@ static GstBuffer *convert(GstBuffer *buffer, GstVideoInfo *from, GstVideoInfo *t
     return result;
 }
 
+static guint8 *sample_at(const GstVideoFrame *frame, guint c, int x, int y) {
+    return (guint8 *)GST_VIDEO_FRAME_COMP_DATA(frame, c) + y * GST_VIDEO_FRAME_COMP_STRIDE(frame, c) +
+           x * GST_VIDEO_FRAME_COMP_PSTRIDE(frame, c);
+}
+
+/* Of 8 bits, or in the low or high bits of a little-endian word. */
+static int sample(const GstVideoFrame *frame, guint c, int x, int y) {
+    const guint8 *at = sample_at(frame, c, x, y);
+    return GST_VIDEO_FRAME_COMP_DEPTH(frame, c) == 8 ? *at : GST_READ_UINT16_LE(at) >> frame->info.finfo->shift[c];
+}
+
+static void set_sample(const GstVideoFrame *frame, guint c, int x, int y, int code) {
+    guint8 *at = sample_at(frame, c, x, y);
+    if (GST_VIDEO_FRAME_COMP_DEPTH(frame, c) == 8)
+        *at = (guint8)code;
+    else
+        GST_WRITE_UINT16_LE(at, code << frame->info.finfo->shift[c]);
+}
+
 static GstVideoInfo argb64_like(const GstVideoInfo *like) {
     GstVideoInfo info;
     gst_video_info_set_format(&info, GST_VIDEO_FORMAT_ARGB64, (guint)like->width, (guint)like->height);
@@ -199,6 +218,58 @@ static void test_matrices(void) {
             gst_buffer_unref(out);
             gst_harness_teardown(h);
         }
+}
+
+static void fill(const GstVideoFrame *frame, const int *codes) {
+    for (guint c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS(frame); c++)
+        for (int y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(frame, c); y++)
+            for (int x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH(frame, c); x++)
+                set_sample(frame, c, x, y, codes[c]);
+}
+
+static double mean_of(const GstVideoFrame *frame, guint c) {
+    int w = GST_VIDEO_FRAME_COMP_WIDTH(frame, c), h = GST_VIDEO_FRAME_COMP_HEIGHT(frame, c);
+    double sum = 0.0;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            sum += sample(frame, c, x, y);
+    return sum / (w * h);
+}
+
+/* A flat frame of these codes of 8 bits (alpha 200), shifted up to the format's depth, comes out in the same codes. */
+static void check_codes(const char *format, const char *colorimetry, int y, int cb, int cr) {
+    g_autofree char *extra = g_strdup_printf(",colorimetry=%s", colorimetry);
+    g_autofree char *caps = caps_text(format, 16, 12, extra);
+    GstHarness *h = harness_new("colour-fix=back-projection");
+    GstVideoInfo in = info_of(caps), info;
+    GstVideoFrame frame;
+    GstBuffer *buffer = frame_new(caps, 0);
+    int unit = 1 << (GST_VIDEO_INFO_COMP_DEPTH(&in, 0) - 8), codes[4] = {y * unit, cb * unit, cr * unit, 200 * unit};
+    g_assert_true(gst_video_frame_map(&frame, &in, buffer, GST_MAP_WRITE));
+    fill(&frame, codes);
+    gst_video_frame_unmap(&frame);
+    gst_harness_set_src_caps_str(h, caps);
+    GstBuffer *out = gst_harness_push_and_pull(h, buffer);
+    info = output_info(h);
+    g_assert_true(gst_video_frame_map(&frame, &info, out, GST_MAP_READ));
+    for (guint c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS(&frame); c++)
+        if (ABS(mean_of(&frame, c) - codes[c]) > 0.4 * unit + 0.2)
+            g_error("%s, %s: component %u is %.2f instead of %d", format, colorimetry, c, mean_of(&frame, c), codes[c]);
+    gst_video_frame_unmap(&frame);
+    gst_buffer_unref(out);
+    gst_harness_teardown(h);
+}
+
+/* Codes above nominal white and below black, which HDR video uses, come out as they went in, and so do colours. */
+static void test_codes(void) {
+    static const char *const formats[] = {"I420", "NV12", "I420_10LE", "Y42B", "Y444_10LE", "I422_12LE", "YUY2", "AYUV"};
+    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+        check_codes(formats[i], "bt2100-pq", 245, 128, 128);
+        check_codes(formats[i], "bt2100-hlg", 9, 128, 128);
+        check_codes(formats[i], "bt709", 150, 90, 180);
+        check_codes(formats[i], "1:4:0:0", 90, 170, 110);
+    }
+    check_codes("GRAY8", "1:3:5:1", 200, 0, 0);
 }
 
 /* Levels of a ramp in the luma or red of the result. */
@@ -403,25 +474,6 @@ static GstBuffer *converted(GstBuffer *buffer, GstVideoInfo *in, GstVideoInfo *o
     gst_video_converter_free(converter);
     gst_buffer_unref(buffer);
     return result;
-}
-
-static guint8 *sample_at(const GstVideoFrame *frame, guint c, int x, int y) {
-    return (guint8 *)GST_VIDEO_FRAME_COMP_DATA(frame, c) + y * GST_VIDEO_FRAME_COMP_STRIDE(frame, c) +
-           x * GST_VIDEO_FRAME_COMP_PSTRIDE(frame, c);
-}
-
-/* Of 8 bits, or in the low or high bits of a little-endian word. */
-static int sample(const GstVideoFrame *frame, guint c, int x, int y) {
-    const guint8 *at = sample_at(frame, c, x, y);
-    return GST_VIDEO_FRAME_COMP_DEPTH(frame, c) == 8 ? *at : GST_READ_UINT16_LE(at) >> frame->info.finfo->shift[c];
-}
-
-static void set_sample(const GstVideoFrame *frame, guint c, int x, int y, int code) {
-    guint8 *at = sample_at(frame, c, x, y);
-    if (GST_VIDEO_FRAME_COMP_DEPTH(frame, c) == 8)
-        *at = (guint8)code;
-    else
-        GST_WRITE_UINT16_LE(at, code << frame->info.finfo->shift[c]);
 }
 
 /* The largest difference of two frames in component `c`, but for `border` samples on all sides. */
@@ -638,6 +690,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/pictures/other-formats", test_other_formats);
     g_test_add_func("/pictures/matrices", test_matrices);
     g_test_add_func("/pictures/depth", test_depth);
+    g_test_add_func("/pictures/codes", test_codes);
     g_test_add_func("/pictures/sizes", test_sizes);
     g_test_add_func("/pictures/no-borders", test_no_borders);
     g_test_add_func("/pictures/sd-to-hd", test_sd_to_hd);
