@@ -5,23 +5,18 @@
  */
 #include "gstyonoscompare.h"
 
-#include <string.h>
+#include "gstyonosformat.h"
 
-static gint first_component(const GstVideoFormatInfo *info, guint plane) {
-    for (guint c = 0; c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS(info); c++)
-        if (GST_VIDEO_FORMAT_INFO_PLANE(info, c) == plane)
-            return (gint)c;
-    return 0;
-}
+#include <string.h>
 
 /* Bytes from the left edge of a plane to column `x` of the frame, x being a multiple of the chroma step. */
 static gsize plane_bytes(const GstVideoFormatInfo *info, guint plane, gint x) {
-    gint c = first_component(info, plane);
+    gint c = gst_yonos_format_component(info, plane);
     return (gsize)GST_VIDEO_FORMAT_INFO_SCALE_WIDTH(info, c, x) * (gsize)GST_VIDEO_FORMAT_INFO_PSTRIDE(info, c);
 }
 
 static gint plane_rows(const GstVideoFormatInfo *info, guint plane, gint y) {
-    return GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT(info, first_component(info, plane), y);
+    return GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT(info, gst_yonos_format_component(info, plane), y);
 }
 
 static guint8 *plane_row(const GstVideoFrame *frame, guint plane, gint row) {

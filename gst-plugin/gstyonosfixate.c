@@ -184,7 +184,9 @@ GstCaps *gst_yonos_caps_fixate(const GstCaps *caps, GstCaps *others, gint scale,
 }
 
 /* A length in whole chroma samples, at least one of them. */
-static gint whole(gint length, gint step) { return MAX(length / step * step, MIN(step, length)); }
+static gint whole(gint length, gint step) {
+    return MAX(length / step * step, MIN(step, length));
+}
 
 GstVideoRectangle gst_yonos_caps_picture(const GstVideoInfo *in, const GstVideoInfo *out, gboolean borders) {
     GstVideoRectangle picture = {0, 0, GST_VIDEO_INFO_WIDTH(out), GST_VIDEO_INFO_HEIGHT(out)};

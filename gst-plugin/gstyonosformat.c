@@ -9,18 +9,32 @@ YonosFormat gst_yonos_format_native(GstVideoFormat format) {
         GstVideoFormat gst;
         YonosFormat yonos;
     } table[] = {
-        {GST_VIDEO_FORMAT_RGB, YONOS_FORMAT_RGB},           {GST_VIDEO_FORMAT_BGR, YONOS_FORMAT_BGR},
-        {GST_VIDEO_FORMAT_RGBA, YONOS_FORMAT_RGBA},         {GST_VIDEO_FORMAT_BGRA, YONOS_FORMAT_BGRA},
-        {GST_VIDEO_FORMAT_ARGB, YONOS_FORMAT_ARGB},         {GST_VIDEO_FORMAT_ABGR, YONOS_FORMAT_ABGR},
-        {GST_VIDEO_FORMAT_RGBx, YONOS_FORMAT_RGBX},         {GST_VIDEO_FORMAT_BGRx, YONOS_FORMAT_BGRX},
-        {GST_VIDEO_FORMAT_xRGB, YONOS_FORMAT_XRGB},         {GST_VIDEO_FORMAT_xBGR, YONOS_FORMAT_XBGR},
-        {GST_VIDEO_FORMAT_I420, YONOS_FORMAT_I420},         {GST_VIDEO_FORMAT_NV12, YONOS_FORMAT_NV12},
-        {GST_VIDEO_FORMAT_I420_10LE, YONOS_FORMAT_I420_10LE}, {GST_VIDEO_FORMAT_P010_10LE, YONOS_FORMAT_P010_10LE},
+        {GST_VIDEO_FORMAT_RGB, YONOS_FORMAT_RGB},
+        {GST_VIDEO_FORMAT_BGR, YONOS_FORMAT_BGR},
+        {GST_VIDEO_FORMAT_RGBA, YONOS_FORMAT_RGBA},
+        {GST_VIDEO_FORMAT_BGRA, YONOS_FORMAT_BGRA},
+        {GST_VIDEO_FORMAT_ARGB, YONOS_FORMAT_ARGB},
+        {GST_VIDEO_FORMAT_ABGR, YONOS_FORMAT_ABGR},
+        {GST_VIDEO_FORMAT_RGBx, YONOS_FORMAT_RGBX},
+        {GST_VIDEO_FORMAT_BGRx, YONOS_FORMAT_BGRX},
+        {GST_VIDEO_FORMAT_xRGB, YONOS_FORMAT_XRGB},
+        {GST_VIDEO_FORMAT_xBGR, YONOS_FORMAT_XBGR},
+        {GST_VIDEO_FORMAT_I420, YONOS_FORMAT_I420},
+        {GST_VIDEO_FORMAT_NV12, YONOS_FORMAT_NV12},
+        {GST_VIDEO_FORMAT_I420_10LE, YONOS_FORMAT_I420_10LE},
+        {GST_VIDEO_FORMAT_P010_10LE, YONOS_FORMAT_P010_10LE},
     };
     for (guint i = 0; i < G_N_ELEMENTS(table); i++)
         if (table[i].gst == format)
             return table[i].yonos;
     return YONOS_FORMAT_UNKNOWN;
+}
+
+gint gst_yonos_format_component(const GstVideoFormatInfo *info, guint plane) {
+    for (gint c = 0; c < (gint)GST_VIDEO_FORMAT_INFO_N_COMPONENTS(info); c++)
+        if (GST_VIDEO_FORMAT_INFO_PLANE(info, c) == plane)
+            return c;
+    return 0;
 }
 
 gboolean gst_yonos_info(GstVideoInfo *info, const GstCaps *caps) {

@@ -34,6 +34,9 @@ YonosColour gst_yonos_colour(const GstVideoInfo *info);
 /* A view of a mapped frame in a native format; valid while it is mapped. */
 YonosFrame gst_yonos_frame(const GstVideoFrame *frame);
 
+/* The first component of a plane: what says how the plane is subsampled. */
+gint gst_yonos_format_component(const GstVideoFormatInfo *info, guint plane);
+
 /* How much going from one format to another costs: 0 for the same, more for lost colour, alpha, depth, chroma. */
 guint gst_yonos_format_loss(const GstVideoFormatInfo *from, const GstVideoFormatInfo *to);
 

@@ -25,11 +25,11 @@ typedef enum {
 #define GST_YONOS_SLACK_UNKNOWN G_MAXINT64
 
 typedef struct {
-    gboolean fast;       /* resampling now */
-    guint calm;          /* frames in time since the last late one */
-    guint fade;          /* frames since the way back, up to GST_YONOS_FADE_FRAMES */
-    guint64 switches;    /* from the networks to resampling */
-    gint64 earliest;     /* running time from which on frames are in time, by QoS; -1: not known */
+    gboolean fast;    /* resampling now */
+    guint calm;       /* frames in time since the last late one */
+    guint fade;       /* frames since the way back, up to GST_YONOS_FADE_FRAMES */
+    guint64 switches; /* from the networks to resampling */
+    gint64 earliest;  /* running time from which on frames are in time, by QoS; -1: not known */
 } GstYonosLate;
 
 void gst_yonos_late_reset(GstYonosLate *late);

@@ -29,8 +29,7 @@ void gst_yonos_sr_post_error(GstYonosSR *self, const GError *error) {
 }
 
 void gst_yonos_sr_post_progress(GstYonosSR *self, GstProgressType type, const gchar *text) {
-    gst_element_post_message(GST_ELEMENT(self),
-                             gst_message_new_progress(GST_OBJECT(self), type, "load-model", text));
+    gst_element_post_message(GST_ELEMENT(self), gst_message_new_progress(GST_OBJECT(self), type, "load-model", text));
 }
 
 void gst_yonos_sr_warn_once(GstYonosSR *self, GstYonosWarning warning, const gchar *text) {

@@ -7,6 +7,8 @@
 #include <gst/video/gstvideometa.h>
 #include <gst/video/navigation.h>
 
+#include "gstyonosformat.h"
+
 /* gst_video_meta_transform_scale knows two sizes and no offset: borders are added afterwards. */
 static void scale_meta(GstBuffer *outbuf, GstMeta *meta, GstBuffer *inbuf, const GstVideoInfo *in,
                        const GstVideoInfo *out, const GstVideoRectangle *picture) {
@@ -49,12 +51,9 @@ gboolean gst_yonos_meta_transform(GstBuffer *outbuf, GstMeta *meta, GstBuffer *i
     return !sized;
 }
 
-gboolean gst_yonos_meta_crop(GstBuffer *buffer, const GstVideoInfo *info, GstVideoFrame *frame) {
-    const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta(buffer);
+/* A part of width x height of a frame, on whole chroma samples. */
+static gboolean is_part(const GstVideoFrame *frame, const GstVideoCropMeta *crop, guint width, guint height) {
     const GstVideoFormatInfo *format = frame->info.finfo;
-    guint width = (guint)GST_VIDEO_INFO_WIDTH(info), height = (guint)GST_VIDEO_INFO_HEIGHT(info);
-    if (!crop)
-        return GST_VIDEO_FRAME_WIDTH(frame) == (gint)width && GST_VIDEO_FRAME_HEIGHT(frame) == (gint)height;
     guint frame_w = (guint)GST_VIDEO_FRAME_WIDTH(frame), frame_h = (guint)GST_VIDEO_FRAME_HEIGHT(frame);
     if (crop->width != width || crop->height != height || crop->x > frame_w || frame_w - crop->x < width ||
         crop->y > frame_h || frame_h - crop->y < height)
@@ -63,20 +62,29 @@ gboolean gst_yonos_meta_crop(GstBuffer *buffer, const GstVideoInfo *info, GstVid
         if (crop->x % (1u << GST_VIDEO_FORMAT_INFO_W_SUB(format, c)) != 0 ||
             crop->y % (1u << GST_VIDEO_FORMAT_INFO_H_SUB(format, c)) != 0)
             return FALSE;
-    gboolean moved[GST_VIDEO_MAX_PLANES] = {FALSE};
-    for (guint c = 0; c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS(format); c++) {
-        guint plane = GST_VIDEO_FORMAT_INFO_PLANE(format, c);
-        if (moved[plane])
-            continue;
-        moved[plane] = TRUE;
-        frame->data[plane] = (guint8 *)frame->data[plane] +
-                             (gssize)(crop->y >> GST_VIDEO_FORMAT_INFO_H_SUB(format, c)) *
-                                 GST_VIDEO_FRAME_PLANE_STRIDE(frame, plane) +
-                             (gssize)(crop->x >> GST_VIDEO_FORMAT_INFO_W_SUB(format, c)) *
-                                 GST_VIDEO_FORMAT_INFO_PSTRIDE(format, c);
-    }
-    GST_VIDEO_INFO_WIDTH(&frame->info) = (gint)width;
-    GST_VIDEO_INFO_HEIGHT(&frame->info) = (gint)height;
+    return TRUE;
+}
+
+/* The first byte of a plane in the part that begins at x, y. */
+static guint8 *plane_at(const GstVideoFrame *frame, guint plane, guint x, guint y) {
+    const GstVideoFormatInfo *format = frame->info.finfo;
+    gint c = gst_yonos_format_component(format, plane);
+    return (guint8 *)frame->data[plane] +
+           (gssize)(y >> GST_VIDEO_FORMAT_INFO_H_SUB(format, c)) * GST_VIDEO_FRAME_PLANE_STRIDE(frame, plane) +
+           (gssize)(x >> GST_VIDEO_FORMAT_INFO_W_SUB(format, c)) * GST_VIDEO_FORMAT_INFO_PSTRIDE(format, c);
+}
+
+gboolean gst_yonos_meta_crop(GstBuffer *buffer, const GstVideoInfo *info, GstVideoFrame *frame) {
+    const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta(buffer);
+    gint width = GST_VIDEO_INFO_WIDTH(info), height = GST_VIDEO_INFO_HEIGHT(info);
+    if (!crop)
+        return GST_VIDEO_FRAME_WIDTH(frame) == width && GST_VIDEO_FRAME_HEIGHT(frame) == height;
+    if (!is_part(frame, crop, (guint)width, (guint)height))
+        return FALSE;
+    for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(frame); plane++)
+        frame->data[plane] = plane_at(frame, plane, crop->x, crop->y);
+    GST_VIDEO_INFO_WIDTH(&frame->info) = width;
+    GST_VIDEO_INFO_HEIGHT(&frame->info) = height;
     return TRUE;
 }
 

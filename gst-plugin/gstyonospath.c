@@ -112,9 +112,11 @@ GstYonosPath *gst_yonos_path_new(const GstYonosPathOptions *options) {
                   path->picture.h == options->scale * GST_VIDEO_INFO_HEIGHT(in);
     path->direct = !path->floats && path->exact;
     GST_INFO("%s %d x %d -> %s %d x %d, picture %d x %d: %s", GST_VIDEO_INFO_NAME(in), GST_VIDEO_INFO_WIDTH(in),
-             GST_VIDEO_INFO_HEIGHT(in), GST_VIDEO_INFO_NAME(out), GST_VIDEO_INFO_WIDTH(out),
-             GST_VIDEO_INFO_HEIGHT(out), path->picture.w, path->picture.h,
-             path->direct ? "direct" : path->floats ? "through 16 bits" : "engine, then conversion");
+             GST_VIDEO_INFO_HEIGHT(in), GST_VIDEO_INFO_NAME(out), GST_VIDEO_INFO_WIDTH(out), GST_VIDEO_INFO_HEIGHT(out),
+             path->picture.w, path->picture.h,
+             path->direct   ? "direct"
+             : path->floats ? "through 16 bits"
+                            : "engine, then conversion");
     return path;
 }
 
@@ -138,7 +140,9 @@ void gst_yonos_path_free(GstYonosPath *path) {
     g_free(path);
 }
 
-GstVideoRectangle gst_yonos_path_get_picture(const GstYonosPath *path) { return path->picture; }
+GstVideoRectangle gst_yonos_path_get_picture(const GstYonosPath *path) {
+    return path->picture;
+}
 
 /* ---- getting ready ---------------------------------------------------------------------------------- */
 
@@ -149,9 +153,8 @@ static guint threads_of(const GstYonosPath *path) {
 /* Options that put the result into a part of the output. */
 static GstStructure *place_into(const GstVideoRectangle *picture) {
     return gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_DEST_X, G_TYPE_INT, picture->x,
-                             GST_VIDEO_CONVERTER_OPT_DEST_Y, G_TYPE_INT, picture->y,
-                             GST_VIDEO_CONVERTER_OPT_DEST_WIDTH, G_TYPE_INT, picture->w,
-                             GST_VIDEO_CONVERTER_OPT_DEST_HEIGHT, G_TYPE_INT, picture->h, NULL);
+                             GST_VIDEO_CONVERTER_OPT_DEST_Y, G_TYPE_INT, picture->y, GST_VIDEO_CONVERTER_OPT_DEST_WIDTH,
+                             G_TYPE_INT, picture->w, GST_VIDEO_CONVERTER_OPT_DEST_HEIGHT, G_TYPE_INT, picture->h, NULL);
 }
 
 /* Takes `options`, which may be NULL. Bit depth never drops on the way, and no dither is added: the result depends on
@@ -186,7 +189,8 @@ static gboolean open_alpha(GstYonosPath *path, GError **error) {
     gint scale = path->options.scale, w = GST_VIDEO_INFO_WIDTH(&path->options.in),
          h = GST_VIDEO_INFO_HEIGHT(&path->options.in);
     GstVideoInfo small, big;
-    const GstVideoFormat grey = G_BYTE_ORDER == G_LITTLE_ENDIAN ? GST_VIDEO_FORMAT_GRAY16_LE : GST_VIDEO_FORMAT_GRAY16_BE;
+    const GstVideoFormat grey =
+        G_BYTE_ORDER == G_LITTLE_ENDIAN ? GST_VIDEO_FORMAT_GRAY16_LE : GST_VIDEO_FORMAT_GRAY16_BE;
     gst_video_info_set_format(&small, grey, (guint)w, (guint)h);
     gst_video_info_set_format(&big, grey, (guint)(w * scale), (guint)(h * scale));
     /* Alpha has no range and no matrix: whatever stands there must be the same on both sides. */
@@ -281,8 +285,8 @@ static gboolean upscale_floats(GstYonosPath *path, YonosUpscaler *upscaler, cons
     return TRUE;
 }
 
-static gboolean upscale_native(GstYonosPath *path, YonosUpscaler *upscaler, const GstVideoFrame *in,
-                               GstVideoFrame *out, guint64 number, gint64 *engine_time, GError **error) {
+static gboolean upscale_native(GstYonosPath *path, YonosUpscaler *upscaler, const GstVideoFrame *in, GstVideoFrame *out,
+                               guint64 number, gint64 *engine_time, GError **error) {
     YonosFrame from = gst_yonos_frame(in), to = gst_yonos_frame(path->direct ? out : &path->enlarged.frame);
     /* The caps decide about colour, also where a buffer's own frame says nothing. */
     from.colour = to.colour = gst_yonos_colour(&path->options.in);
@@ -334,8 +338,7 @@ static gboolean open_resampler(GstYonosPath *path, GError **error) {
             return FALSE;
         from = planar;
     }
-    path->resampler = converter_new(path, &from, to, GST_VIDEO_RESAMPLER_METHOD_LANCZOS,
-                                    place_into(&path->picture));
+    path->resampler = converter_new(path, &from, to, GST_VIDEO_RESAMPLER_METHOD_LANCZOS, place_into(&path->picture));
     return check_converter(path->resampler, &from, to, error);
 }
 

@@ -22,9 +22,9 @@ typedef struct _GstYonosPath GstYonosPath;
 
 typedef struct {
     GstVideoInfo in, out;
-    gint scale;          /* of the model */
-    gboolean borders;    /* keep the display aspect ratio where the caps do not */
-    guint threads;       /* of the conversions; 0: one per processor */
+    gint scale;       /* of the model */
+    gboolean borders; /* keep the display aspect ratio where the caps do not */
+    guint threads;    /* of the conversions; 0: one per processor */
 } GstYonosPathOptions;
 
 /* Nothing large is allocated yet. */

@@ -92,12 +92,11 @@ GstStructure *gst_yonos_sr_make_stats(GstYonosSR *self) {
     const YonosUpscalerInfo info = self->info;
     gst_structure_set(stats, "switches", G_TYPE_UINT64, self->late.switches, "tiles-run", G_TYPE_UINT64, info.tiles_run,
                       "tiles-reused", G_TYPE_UINT64, info.tiles_reused, "backend", G_TYPE_STRING,
-                      info.backend ? info.backend : "none", "device", G_TYPE_STRING,
-                      info.device ? info.device : "none", "precision", G_TYPE_STRING,
-                      gst_yonos_precision_name(info.precision), "threads", G_TYPE_INT, info.threads, "tiles",
-                      G_TYPE_INT, info.tiles_x * info.tiles_y, "tile-width", G_TYPE_INT, info.tile_width,
-                      "tile-height", G_TYPE_INT, info.tile_height, "arena-bytes", G_TYPE_UINT64, info.arena_bytes,
-                      "weight-bytes", G_TYPE_UINT64, info.weight_bytes, NULL);
+                      info.backend ? info.backend : "none", "device", G_TYPE_STRING, info.device ? info.device : "none",
+                      "precision", G_TYPE_STRING, gst_yonos_precision_name(info.precision), "threads", G_TYPE_INT,
+                      info.threads, "tiles", G_TYPE_INT, info.tiles_x * info.tiles_y, "tile-width", G_TYPE_INT,
+                      info.tile_width, "tile-height", G_TYPE_INT, info.tile_height, "arena-bytes", G_TYPE_UINT64,
+                      info.arena_bytes, "weight-bytes", G_TYPE_UINT64, info.weight_bytes, NULL);
     GST_OBJECT_UNLOCK(self);
     return stats;
 }
@@ -247,7 +246,9 @@ static const GParamFlags playing =
     G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING | GST_PARAM_CONTROLLABLE;
 static const GParamFlags readable = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
 
-static void add(GObjectClass *klass, guint id, GParamSpec *spec) { g_object_class_install_property(klass, id, spec); }
+static void add(GObjectClass *klass, guint id, GParamSpec *spec) {
+    g_object_class_install_property(klass, id, spec);
+}
 
 static void install_ready_properties(GObjectClass *klass) {
     add(klass, PROP_MODEL,
@@ -293,10 +294,11 @@ static void install_picture_properties(GObjectClass *klass) {
         g_param_spec_boolean("bypass", "Bypass", "Upscale by Lanczos resampling alone, to the same size", FALSE,
                              playing));
     add(klass, PROP_REUSE_STATIC,
-        g_param_spec_boolean("reuse-static", "Reuse static tiles",
-                             "Reuse the result of every tile that is the same as in the frame before; changes no pixel, "
-                             "needs noise-mode=static and pays with several tiles (tile-size)",
-                             FALSE, playing));
+        g_param_spec_boolean(
+            "reuse-static", "Reuse static tiles",
+            "Reuse the result of every tile that is the same as in the frame before; changes no pixel, "
+            "needs noise-mode=static and pays with several tiles (tile-size)",
+            FALSE, playing));
     add(klass, PROP_COMPARE,
         g_param_spec_enum("compare", "Compare", "Show the resampled original beside the result",
                           gst_yonos_compare_get_type(), GST_YONOS_COMPARE_NONE, playing));
@@ -318,18 +320,21 @@ void gst_yonos_sr_install_properties(GObjectClass *klass) {
                           gst_yonos_late_policy_get_type(), DEFAULT_LATE_POLICY, playing));
     add(klass, PROP_STATS_INTERVAL,
         g_param_spec_uint("stats-interval", "Statistics interval",
-                          "Milliseconds between element messages with the contents of stats (0: none)", 0, G_MAXUINT,
-                          0, playing));
+                          "Milliseconds between element messages with the contents of stats (0: none)", 0, G_MAXUINT, 0,
+                          playing));
     add(klass, PROP_SCALE,
-        g_param_spec_uint("scale", "Scale", "Magnification of the model: output pixels per input pixel and axis "
-                          "(0: the model cannot be opened)", 0, 16, 0, readable));
+        g_param_spec_uint("scale", "Scale",
+                          "Magnification of the model: output pixels per input pixel and axis "
+                          "(0: the model cannot be opened)",
+                          0, 16, 0, readable));
     add(klass, PROP_STATS,
-        g_param_spec_boxed("stats", "Statistics",
-                           "Since start: frames (upscaled), dropped, fast-frames (resampled because late), bypassed, "
-                           "switches (to fast), tiles-run, tiles-reused; of the latest 256 upscaled frames: ms-mean, "
-                           "ms-p95, ms-engine (the networks' part) and fps; backend, device, precision, threads, tiles, "
-                           "tile-width and tile-height in output pixels, arena-bytes, weight-bytes",
-                           GST_TYPE_STRUCTURE, readable));
+        g_param_spec_boxed(
+            "stats", "Statistics",
+            "Since start: frames (upscaled), dropped, fast-frames (resampled because late), bypassed, "
+            "switches (to fast), tiles-run, tiles-reused; of the latest 256 upscaled frames: ms-mean, "
+            "ms-p95, ms-engine (the networks' part) and fps; backend, device, precision, threads, tiles, "
+            "tile-width and tile-height in output pixels, arena-bytes, weight-bytes",
+            GST_TYPE_STRUCTURE, readable));
     gst_type_mark_as_plugin_api(gst_yonos_backend_get_type(), 0);
     gst_type_mark_as_plugin_api(gst_yonos_precision_get_type(), 0);
     gst_type_mark_as_plugin_api(gst_yonos_noise_mode_get_type(), 0);

@@ -57,8 +57,8 @@ static guint choose_weight(GstYonosSR *self, const GstYonosSettings *settings, G
         return 0;
     if (settings->late_policy != GST_YONOS_LATE_FAST || !gst_base_transform_is_qos_enabled(GST_BASE_TRANSFORM(self)))
         return GST_YONOS_FADE_FRAMES;
-    GstClockTime time = gst_segment_to_running_time(&GST_BASE_TRANSFORM(self)->segment, GST_FORMAT_TIME,
-                                                    GST_BUFFER_PTS(buffer));
+    GstClockTime time =
+        gst_segment_to_running_time(&GST_BASE_TRANSFORM(self)->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     GstClockTime mean = gst_yonos_stats_mean(self->stats);
     gint64 slack = clock_slack(self, time), cost = GST_CLOCK_TIME_IS_VALID(mean) ? (gint64)mean : 0;
     GST_OBJECT_LOCK(self);
@@ -90,8 +90,8 @@ static void apply_settings(GstYonosSR *self, const GstYonosSettings *settings) {
     yonos_upscaler_set_reuse(self->upscaler, reuse);
 }
 
-static gboolean upscale(GstYonosSR *self, const GstYonosSettings *settings, const GstVideoFrame *in,
-                        GstVideoFrame *out, guint64 number, gint64 *engine, GError **error) {
+static gboolean upscale(GstYonosSR *self, const GstYonosSettings *settings, const GstVideoFrame *in, GstVideoFrame *out,
+                        guint64 number, gint64 *engine, GError **error) {
     apply_settings(self, settings);
     return gst_yonos_path_upscale(self->path, self->upscaler, in, out, number, engine, error);
 }
@@ -124,8 +124,7 @@ static GstFlowReturn render(GstYonosSR *self, const GstYonosSettings *settings, 
         gst_yonos_stats_resampled(self->stats, !settings->bypass);
         return GST_FLOW_OK;
     }
-    if (!upscale(self, settings, in, out, number, &engine, &error) ||
-        !mix(self, settings, weight, in, out, &error))
+    if (!upscale(self, settings, in, out, number, &engine, &error) || !mix(self, settings, weight, in, out, &error))
         return fail(self, error);
     gst_yonos_stats_add(self->stats, g_get_monotonic_time() - begin, engine);
     return GST_FLOW_OK;

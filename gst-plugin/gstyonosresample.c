@@ -14,6 +14,8 @@
  */
 #include "gstyonosresample.h"
 
+#include "gstyonosformat.h"
+
 #include <string.h>
 
 enum {
@@ -35,7 +37,7 @@ typedef struct {
 
 /* How one plane is enlarged. Lengths in samples of one channel. */
 typedef struct {
-    gint channels;    /* samples side by side that belong to one pixel */
+    gint channels;     /* samples side by side that belong to one pixel */
     gint depth, shift; /* bits of a sample, and where in its byte or (little-endian) 16-bit word they begin */
     gint in_width, in_height, out_width, out_height;
     Phase *across, *down; /* `scale` of each */
@@ -58,11 +60,11 @@ struct _GstYonosResample {
     Band *bands;
     const GstVideoFrame *in; /* the frame in work */
     GstVideoFrame *out;
-    gint next;               /* the first band that no thread has taken; atomic */
-    GThreadPool *pool;       /* the threads besides the caller's; NULL with one band */
+    gint next;         /* the first band that no thread has taken; atomic */
+    GThreadPool *pool; /* the threads besides the caller's; NULL with one band */
     GMutex lock;
     GCond done;
-    guint pending;           /* bands that are not done; under the lock */
+    guint pending; /* bands that are not done; under the lock */
 };
 
 /* ---- taps ------------------------------------------------------------------------------------------- */
@@ -87,8 +89,8 @@ static Phase *phases_new(gint scale, gdouble site) {
     GstVideoResampler resampler;
     Phase *phases = g_new0(Phase, (gsize)scale);
     gst_video_resampler_init(&resampler, GST_VIDEO_RESAMPLER_METHOD_LANCZOS, GST_VIDEO_RESAMPLER_FLAG_NONE,
-                             (guint)(LENGTH * scale), TAPS, (0.5 - site) * (1 - scale), LENGTH,
-                             (guint)(LENGTH * scale), NULL);
+                             (guint)(LENGTH * scale), TAPS, (0.5 - site) * (1 - scale), LENGTH, (guint)(LENGTH * scale),
+                             NULL);
     for (gint p = 0; p < scale; p++) {
         gint at = MIDDLE * scale + p;
         phases[p].first = (gint)resampler.offset[at] - MIDDLE;
@@ -128,7 +130,9 @@ static void write_row(const Plane *plane, const gint16 *restrict sums, guint8 *r
 }
 
 /* The upper half of a product. */
-static inline gint16 high(gint16 a, gint16 b) { return (gint16)((a * b) >> 16); }
+static inline gint16 high(gint16 a, gint16 b) {
+    return (gint16)((a * b) >> 16);
+}
 
 /* The weighted sum of TAPS rows, shifted up by `up` bits. */
 static void weigh(const gint16 *const in[TAPS], const Phase *phase, gint up, gint count, gint16 *restrict out) {
@@ -208,8 +212,9 @@ static void enlarge_band(const GstYonosResample *resample, Band *band, guint p) 
         for (gint k = 0; k < TAPS; k++)
             rows[k] = enlarged_row(resample, p, band, y / resample->scale + phase->first + k);
         weigh(rows, phase, 0, plane->out_width * plane->channels, band->sums);
-        write_row(plane, band->sums, (guint8 *)GST_VIDEO_FRAME_PLANE_DATA(resample->out, p) +
-                                         (gssize)y * GST_VIDEO_FRAME_PLANE_STRIDE(resample->out, p));
+        write_row(plane, band->sums,
+                  (guint8 *)GST_VIDEO_FRAME_PLANE_DATA(resample->out, p) +
+                      (gssize)y * GST_VIDEO_FRAME_PLANE_STRIDE(resample->out, p));
     }
 }
 
@@ -262,18 +267,17 @@ static gboolean is_like(const GstVideoFormatInfo *info, gint component, gint oth
            GST_VIDEO_FORMAT_INFO_W_SUB(info, component) == GST_VIDEO_FORMAT_INFO_W_SUB(info, other);
 }
 
-/* The first component of a plane; -1 where the plane's components cannot be taken as channels of one kind. */
-static gint first_component(const GstVideoFormatInfo *info, guint plane) {
-    gint first = -1, count = 0;
-    for (gint c = 0; c < (gint)GST_VIDEO_FORMAT_INFO_N_COMPONENTS(info); c++) {
+/* Whether the components of a plane can be taken as channels of one kind, `first` being the first of them. */
+static gboolean is_uniform(const GstVideoFormatInfo *info, guint plane, gint first) {
+    gint count = 0;
+    for (gint c = first; c < (gint)GST_VIDEO_FORMAT_INFO_N_COMPONENTS(info); c++) {
         if (GST_VIDEO_FORMAT_INFO_PLANE(info, c) != plane)
             continue;
-        first = first < 0 ? c : first;
         count++;
         if (!is_like(info, c, first))
-            return -1;
+            return FALSE;
     }
-    return first >= 0 && count * bytes_of(info, first) <= GST_VIDEO_FORMAT_INFO_PSTRIDE(info, first) ? first : -1;
+    return count * bytes_of(info, first) <= GST_VIDEO_FORMAT_INFO_PSTRIDE(info, first);
 }
 
 /* A chroma sample stands for two pixels where it is subsampled. Nothing said is MPEG-2's siting, as in
@@ -287,8 +291,8 @@ static gdouble site_of(const GstVideoInfo *info, gint component, guint sub, GstV
 
 static gboolean plane_init(Plane *plane, const GstVideoInfo *in, gint scale, guint p) {
     const GstVideoFormatInfo *info = in->finfo;
-    gint c = first_component(info, p), width = GST_VIDEO_INFO_WIDTH(in), height = GST_VIDEO_INFO_HEIGHT(in);
-    if (c < 0)
+    gint c = gst_yonos_format_component(info, p), width = GST_VIDEO_INFO_WIDTH(in), height = GST_VIDEO_INFO_HEIGHT(in);
+    if (!is_uniform(info, p, c))
         return FALSE;
     plane->channels = GST_VIDEO_FORMAT_INFO_PSTRIDE(info, c) / bytes_of(info, c);
     plane->depth = (gint)GST_VIDEO_FORMAT_INFO_DEPTH(info, c);
@@ -297,10 +301,10 @@ static gboolean plane_init(Plane *plane, const GstVideoInfo *in, gint scale, gui
     plane->in_height = GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT(info, c, height);
     plane->out_width = GST_VIDEO_FORMAT_INFO_SCALE_WIDTH(info, c, scale * width);
     plane->out_height = GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT(info, c, scale * height);
-    plane->across = phases_new(scale, site_of(in, c, GST_VIDEO_FORMAT_INFO_W_SUB(info, c),
-                                              GST_VIDEO_CHROMA_SITE_H_COSITED));
-    plane->down = phases_new(scale, site_of(in, c, GST_VIDEO_FORMAT_INFO_H_SUB(info, c),
-                                            GST_VIDEO_CHROMA_SITE_V_COSITED));
+    plane->across =
+        phases_new(scale, site_of(in, c, GST_VIDEO_FORMAT_INFO_W_SUB(info, c), GST_VIDEO_CHROMA_SITE_H_COSITED));
+    plane->down =
+        phases_new(scale, site_of(in, c, GST_VIDEO_FORMAT_INFO_H_SUB(info, c), GST_VIDEO_CHROMA_SITE_V_COSITED));
     return TRUE;
 }
 

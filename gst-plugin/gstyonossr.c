@@ -14,7 +14,8 @@
  *
  * ## Example pipeline
  * |[
- * gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! videoconvert ! yonossr ! videoconvert ! x264enc ! mp4mux ! filesink location=out.mp4
+ * gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! videoconvert ! yonossr ! videoconvert ! x264enc ! mp4mux !
+ * filesink location=out.mp4
  * ]|
  *
  * Since: 0.1
@@ -276,8 +277,7 @@ static GstCaps *query_caps(GstBaseTransform *trans, GstPad *pad, GstCaps *filter
     GstPad *other = pad == trans->sinkpad ? trans->srcpad : trans->sinkpad;
     g_autoptr(GstCaps) other_filter = NULL;
     if (filter)
-        other_filter = within_template(
-            other, gst_yonos_sr_transform_caps(trans, GST_PAD_DIRECTION(pad), filter, NULL));
+        other_filter = within_template(other, gst_yonos_sr_transform_caps(trans, GST_PAD_DIRECTION(pad), filter, NULL));
     g_autoptr(GstCaps) peer = within_template(other, gst_pad_peer_query_caps(other, other_filter));
     return within_template(pad, gst_yonos_sr_transform_caps(trans, GST_PAD_DIRECTION(other), peer, filter));
 }
@@ -341,7 +341,8 @@ static gboolean gst_yonos_sr_set_caps(GstBaseTransform *trans, GstCaps *in_caps,
         return FALSE;
     }
     if (GST_VIDEO_INFO_IS_INTERLACED(&in) || GST_VIDEO_INFO_IS_INTERLACED(&out)) {
-        GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("Interlaced video cannot be upscaled: put deinterlace first."), (NULL));
+        GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("Interlaced video cannot be upscaled: put deinterlace first."),
+                          (NULL));
         return FALSE;
     }
     set_infos(self, &in, &out);

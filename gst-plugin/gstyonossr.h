@@ -71,25 +71,25 @@ struct _GstYonosSR {
     /* under the object lock */
     GstYonosSettings settings;
     gchar *model_name;
-    YonosModel *model;          /* opened when it is first needed; NULL until then */
-    gboolean model_changed;     /* while running: another model is opened at the next start */
-    YonosUpscaler *upscaler;    /* from start() to stop() */
-    YonosUpscalerInfo info;     /* of the upscaler; device points to the next */
+    YonosModel *model;       /* opened when it is first needed; NULL until then */
+    gboolean model_changed;  /* while running: another model is opened at the next start */
+    YonosUpscaler *upscaler; /* from start() to stop() */
+    YonosUpscalerInfo info;  /* of the upscaler; device points to the next */
     gchar *device;
     GstYonosLate late;
     GstVideoInfo in_info, out_info;
-    GstVideoRectangle picture;  /* in the output frame */
-    gboolean live;              /* by the latest LATENCY query */
-    GstClockTime told_latency;  /* our part of the latency, as last answered or posted */
-    GstClockTime latency;       /* the pipeline's, by the latest LATENCY event; NONE before it */
+    GstVideoRectangle picture; /* in the output frame */
+    gboolean live;             /* by the latest LATENCY query */
+    GstClockTime told_latency; /* our part of the latency, as last answered or posted */
+    GstClockTime latency;      /* the pipeline's, by the latest LATENCY event; NONE before it */
 
     /* streaming thread */
-    GstYonosPath *path;           /* for the caps; NULL before them */
-    guint64 counter;              /* frames without timestamp and offset since the last flush */
-    gboolean informed;            /* the INFO message of this start is out */
-    guint warned;                 /* GstYonosWarning */
-    gint64 stats_time;            /* monotonic microseconds of the latest stats message */
-    GstYonosStats *stats;         /* has its own lock */
+    GstYonosPath *path;   /* for the caps; NULL before them */
+    guint64 counter;      /* frames without timestamp and offset since the last flush */
+    gboolean informed;    /* the INFO message of this start is out */
+    guint warned;         /* GstYonosWarning */
+    gint64 stats_time;    /* monotonic microseconds of the latest stats message */
+    GstYonosStats *stats; /* has its own lock */
 };
 
 GST_ELEMENT_REGISTER_DECLARE(yonossr)

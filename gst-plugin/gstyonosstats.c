@@ -12,7 +12,7 @@ enum { RING = 256 };
 struct _GstYonosStats {
     GMutex lock;
     guint64 frames, dropped, fast, bypassed;
-    gboolean submitted;               /* a buffer is between submit and transform */
+    gboolean submitted;              /* a buffer is between submit and transform */
     gint64 ring[RING], engine[RING]; /* microseconds */
 };
 
@@ -90,8 +90,8 @@ void gst_yonos_stats_fill(GstYonosStats *stats, GstStructure *structure) {
     g_mutex_unlock(&stats->lock);
     qsort(times, count, sizeof *times, by_value);
     gst_structure_set(structure, "ms-mean", G_TYPE_DOUBLE, mean / 1e3, "ms-p95", G_TYPE_DOUBLE,
-                      count > 0 ? (double)times[count * 95 / 100] / 1e3 : 0.0, "ms-engine", G_TYPE_DOUBLE,
-                      engine / 1e3, "fps", G_TYPE_DOUBLE, mean > 0.0 ? 1e6 / mean : 0.0, NULL);
+                      count > 0 ? (double)times[count * 95 / 100] / 1e3 : 0.0, "ms-engine", G_TYPE_DOUBLE, engine / 1e3,
+                      "fps", G_TYPE_DOUBLE, mean > 0.0 ? 1e6 / mean : 0.0, NULL);
 }
 
 GstClockTime gst_yonos_stats_mean(GstYonosStats *stats) {

@@ -4,7 +4,9 @@
  */
 #include "gstyonossr.h"
 
-static gboolean plugin_init(GstPlugin *plugin) { return GST_ELEMENT_REGISTER(yonossr, plugin); }
+static gboolean plugin_init(GstPlugin *plugin) {
+    return GST_ELEMENT_REGISTER(yonossr, plugin);
+}
 
 #define PACKAGE "yonossr"
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, yonossr, "Video upscaling with one-step latent diffusion",

@@ -77,15 +77,15 @@ static Cost measure_frame(GstHarness *h, const GstVideoInfo *info, guint number)
 
 static Cost measure(const char *options, const char *format, int width, int height, int count, gboolean late) {
     g_autofree char *line = g_strdup_printf("yonossr name=y %s model=%s", options, model ? model : "yonos-lite-x2");
-    g_autofree char *text = g_strdup_printf("video/x-raw,format=%s,width=%d,height=%d,framerate=25/1", format, width, height);
+    g_autofree char *text =
+        g_strdup_printf("video/x-raw,format=%s,width=%d,height=%d,framerate=25/1", format, width, height);
     g_autoptr(GstCaps) caps = gst_caps_from_string(text);
     GstHarness *h = gst_harness_new_parse(line);
     GstVideoInfo info;
     gst_video_info_from_caps(&info, caps);
     gst_harness_set_src_caps(h, gst_caps_ref(caps));
     if (late)
-        gst_harness_push_upstream_event(
-            h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, GST_SECOND * 3600, 0));
+        gst_harness_push_upstream_event(h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, GST_SECOND * 3600, 0));
     gst_buffer_unref(gst_harness_push_and_pull(h, frame_new(&info, 0)));
     g_autofree double *all = g_new(double, count), *rest = g_new(double, count);
     for (int i = 0; i < count; i++) {

@@ -113,7 +113,9 @@ static void print_pads(GstElementFactory *factory) {
     }
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 static void print_presets(GstElement *element) {
     g_auto(GStrv) names = gst_preset_get_preset_names(GST_PRESET(element));
@@ -138,8 +140,10 @@ int main(int argc, char **argv) {
     g_print("# The element yonossr\n\n"
             "*Made from the element by `tests/gst/element-doc.sh`, a test compares the two. Change the texts in\n"
             "`gst-plugin/gstyonosproperties.c` and run `meson compile -C build element-doc`.*\n\n");
-    g_print("%s.\n\n- class: %s\n- rank: %u (never autoplugged)\n", gst_element_factory_get_metadata(factory, "description"),
-            gst_element_factory_get_metadata(factory, "klass"), gst_plugin_feature_get_rank(GST_PLUGIN_FEATURE(factory)));
+    g_print("%s.\n\n- class: %s\n- rank: %u (never autoplugged)\n",
+            gst_element_factory_get_metadata(factory, "description"),
+            gst_element_factory_get_metadata(factory, "klass"),
+            gst_plugin_feature_get_rank(GST_PLUGIN_FEATURE(factory)));
     g_print("\nRecipes are in [cookbook.md](cookbook.md), messages and what to do in "
             "[troubleshooting.md](troubleshooting.md).\n");
     g_print("\n## Properties\n\n");

@@ -7,7 +7,8 @@
 char *model_folder;
 
 GstHarness *harness_new(const char *extra) {
-    g_autofree char *line = g_strdup_printf("yonossr model=%s threads=1 precision=f32 qos=false %s", model_folder, extra);
+    g_autofree char *line =
+        g_strdup_printf("yonossr model=%s threads=1 precision=f32 qos=false %s", model_folder, extra);
     GstHarness *h = gst_harness_new_parse(line);
     g_assert_nonnull(h);
     return h;

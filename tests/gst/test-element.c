@@ -11,8 +11,8 @@ enum { WIDTH = 48, HEIGHT = 32 };
 /* ---- formats and caps ---------------------------------------------------------------------------- */
 
 static void test_formats(void) {
-    static const char *const formats[] = {"RGB", "BGR", "RGBA", "BGRA", "ARGB", "ABGR", "RGBx", "BGRx", "xRGB", "xBGR",
-                                          "I420", "NV12", "I420_10LE", "P010_10LE"};
+    static const char *const formats[] = {"RGB",  "BGR",  "RGBA", "BGRA", "ARGB", "ABGR",      "RGBx",
+                                          "BGRx", "xRGB", "xBGR", "I420", "NV12", "I420_10LE", "P010_10LE"};
     static const int sizes[][2] = {{WIDTH, HEIGHT}, {17, 9}, {1, 1}};
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++)
         for (guint s = 0; s < G_N_ELEMENTS(sizes); s++) {
@@ -34,10 +34,11 @@ static void test_formats(void) {
 
 static void test_caps_fields(void) {
     GstHarness *h = harness_new("");
-    gst_harness_set_src_caps_str(h, "video/x-raw,format=P010_10LE,width=32,height=16,framerate=30000/1001,"
-                                    "pixel-aspect-ratio=4/3,colorimetry=bt2100-pq,chroma-site=mpeg2,"
-                                    "mastering-display-info=(string)34000:16000:13250:34500:7500:3000:15635:16450:10000000:1,"
-                                    "content-light-level=(string)1000:400");
+    gst_harness_set_src_caps_str(
+        h, "video/x-raw,format=P010_10LE,width=32,height=16,framerate=30000/1001,"
+           "pixel-aspect-ratio=4/3,colorimetry=bt2100-pq,chroma-site=mpeg2,"
+           "mastering-display-info=(string)34000:16000:13250:34500:7500:3000:15635:16450:10000000:1,"
+           "content-light-level=(string)1000:400");
     gst_buffer_unref(gst_harness_push_and_pull(
         h, frame_new("video/x-raw,format=P010_10LE,width=32,height=16,framerate=30000/1001", 0)));
     g_autoptr(GstCaps) got = gst_pad_get_current_caps(h->sinkpad);
@@ -68,7 +69,8 @@ static void test_caps_both_ways(void) {
     g_assert_false(gst_caps_can_intersect(best, odd));
     g_assert_true(gst_caps_can_intersect(caps, too_wide));
     g_autoptr(GstCaps) absurd = gst_caps_from_string("video/x-raw,format=RGB,width=9000,height=16,framerate=1/1");
-    g_autoptr(GstCaps) huge = gst_caps_from_string("video/x-raw,format=RGB,width=2147483647,height=2147483647,framerate=1/1");
+    g_autoptr(GstCaps) huge =
+        gst_caps_from_string("video/x-raw,format=RGB,width=2147483647,height=2147483647,framerate=1/1");
     g_assert_false(gst_pad_query_accept_caps(sink, absurd));
     g_assert_false(gst_pad_query_accept_caps(sink, huge));
     gst_harness_teardown(h);
@@ -246,7 +248,8 @@ static void test_renegotiation(void) {
 static void test_states(void) {
     g_autofree char *line = g_strdup_printf(
         "videotestsrc num-buffers=1 ! video/x-raw,format=RGB,width=16,height=16 ! yonossr model=%s threads=1 ! "
-        "fakesink", model_folder);
+        "fakesink",
+        model_folder);
     g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
     g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
     for (int i = 0; i < 50; i++) {
@@ -266,7 +269,8 @@ static void assert_start_fails(const char *model, const char *in_message) {
     g_object_set(element, "model", model, NULL);
     gst_element_set_bus(element, bus);
     g_assert_cmpint(gst_element_set_state(element, GST_STATE_PAUSED), ==, GST_STATE_CHANGE_FAILURE);
-    g_autofree char *text = wait_for_message(bus, GST_MESSAGE_ERROR), *second = wait_for_message(bus, GST_MESSAGE_ERROR);
+    g_autofree char *text = wait_for_message(bus, GST_MESSAGE_ERROR),
+                    *second = wait_for_message(bus, GST_MESSAGE_ERROR);
     g_assert_nonnull(text);
     g_assert_nonnull(strstr(text, in_message));
     g_assert_null(second);

@@ -176,10 +176,10 @@ static void test_every_format(void) {
 /* Other formats and colorimetries downstream: the same colour. */
 static void test_other_formats(void) {
     static const char *const pairs[][2] = {
-        {"I420", "RGB"},   {"RGB", "NV12"},        {"NV12", "BGRx"},       {"I420_10LE", "P010_10LE"},
-        {"YUY2", "I420"},  {"RGBA", "A420"},       {"I420", "I420_10LE"},  {"Y444_12LE", "ARGB64"},
-        {"UYVY", "v216"},  {"GBR_10LE", "BGRA"},   {"AYUV64", "RGBA"},     {"P016_LE", "Y444_16LE"},
-        {"GRAY8", "I420"}, {"GRAY16_LE", "GRAY8"}, {"P010_10LE", "I420"},  {"RGB", "GBR_12LE"},
+        {"I420", "RGB"},   {"RGB", "NV12"},        {"NV12", "BGRx"},      {"I420_10LE", "P010_10LE"},
+        {"YUY2", "I420"},  {"RGBA", "A420"},       {"I420", "I420_10LE"}, {"Y444_12LE", "ARGB64"},
+        {"UYVY", "v216"},  {"GBR_10LE", "BGRA"},   {"AYUV64", "RGBA"},    {"P016_LE", "Y444_16LE"},
+        {"GRAY8", "I420"}, {"GRAY16_LE", "GRAY8"}, {"P010_10LE", "I420"}, {"RGB", "GBR_12LE"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
         g_autofree char *caps = caps_text(pairs[i][0], 16, 12, "");
@@ -205,9 +205,10 @@ static void test_matrices(void) {
     for (guint i = 0; i < G_N_ELEMENTS(colorimetries); i++)
         for (guint k = 0; k < G_N_ELEMENTS(colorimetries); k++) {
             g_autofree char *caps = g_strdup_printf("video/x-raw,format=Y42B,width=16,height=12,framerate=25/1,"
-                                                    "colorimetry=%s", colorimetries[i]);
-            g_autofree char *wanted = g_strdup_printf("video/x-raw,format={ I420, Y42B },colorimetry=%s",
-                                                      colorimetries[k]);
+                                                    "colorimetry=%s",
+                                                    colorimetries[i]);
+            g_autofree char *wanted =
+                g_strdup_printf("video/x-raw,format={ I420, Y42B },colorimetry=%s", colorimetries[k]);
             GstHarness *h = harness_new("colour-fix=back-projection");
             gst_harness_set_sink_caps_str(h, wanted);
             GstBuffer *out = push_flat(h, caps, teal);
@@ -262,7 +263,8 @@ static void check_codes(const char *format, const char *colorimetry, int y, int 
 
 /* Codes above nominal white and below black, which HDR video uses, come out as they went in, and so do colours. */
 static void test_codes(void) {
-    static const char *const formats[] = {"I420", "NV12", "I420_10LE", "Y42B", "Y444_10LE", "I422_12LE", "YUY2", "AYUV"};
+    static const char *const formats[] = {"I420",      "NV12",      "I420_10LE", "Y42B",
+                                          "Y444_10LE", "I422_12LE", "YUY2",      "AYUV"};
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
         check_codes(formats[i], "bt2100-pq", 245, 128, 128);
         check_codes(formats[i], "bt2100-hlg", 9, 128, 128);
@@ -305,11 +307,10 @@ static guint levels(const char *from, const char *to) {
 
 /* More than 8 bits never pass through 8. */
 static void test_depth(void) {
-    static const char *const pairs[][2] = {{"I420_10LE", "I420_10LE"}, {"P010_10LE", "I422_10LE"},
-                                           {"Y444_10LE", "Y444_10LE"}, {"I422_12LE", "I422_12LE"},
-                                           {"GBR_10LE", "GBR_10LE"},   {"r210", "RGB10A2_LE"},
-                                           {"GRAY16_LE", "GRAY16_LE"}, {"ARGB64", "Y444_16LE"},
-                                           {"P016_LE", "P010_10LE"},   {"Y210", "ARGB64"}};
+    static const char *const pairs[][2] = {
+        {"I420_10LE", "I420_10LE"}, {"P010_10LE", "I422_10LE"}, {"Y444_10LE", "Y444_10LE"}, {"I422_12LE", "I422_12LE"},
+        {"GBR_10LE", "GBR_10LE"},   {"r210", "RGB10A2_LE"},     {"GRAY16_LE", "GRAY16_LE"}, {"ARGB64", "Y444_16LE"},
+        {"P016_LE", "P010_10LE"},   {"Y210", "ARGB64"}};
     for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
         guint count = levels(pairs[i][0], pairs[i][1]);
         if (count <= 300)
@@ -436,9 +437,10 @@ static void test_8k(void) {
 
 /* The size that a capsfilter asks for goes through to a source that can choose. */
 static void test_reverse(void) {
-    g_autofree char *line = g_strdup_printf(
-        "videotestsrc num-buffers=1 ! yonossr name=y model=%s threads=1 bypass=true ! "
-        "video/x-raw,format=NV12,width=192,height=108,pixel-aspect-ratio=1/1 ! fakesink", model_folder);
+    g_autofree char *line =
+        g_strdup_printf("videotestsrc num-buffers=1 ! yonossr name=y model=%s threads=1 bypass=true ! "
+                        "video/x-raw,format=NV12,width=192,height=108,pixel-aspect-ratio=1/1 ! fakesink",
+                        model_folder);
     g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
     g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline), "y");
     g_autoptr(GstPad) pad = gst_element_get_static_pad(element, "sink");
@@ -464,8 +466,8 @@ static GstBuffer *converted(GstBuffer *buffer, GstVideoInfo *in, GstVideoInfo *o
         gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD,
                           GST_VIDEO_RESAMPLER_METHOD_LANCZOS, GST_VIDEO_CONVERTER_OPT_CHROMA_RESAMPLER_METHOD,
                           GST_TYPE_VIDEO_RESAMPLER_METHOD, GST_VIDEO_RESAMPLER_METHOD_LANCZOS,
-                          GST_VIDEO_CONVERTER_OPT_DITHER_METHOD,
-                          GST_TYPE_VIDEO_DITHER_METHOD, GST_VIDEO_DITHER_NONE, NULL));
+                          GST_VIDEO_CONVERTER_OPT_DITHER_METHOD, GST_TYPE_VIDEO_DITHER_METHOD, GST_VIDEO_DITHER_NONE,
+                          NULL));
     g_assert_true(gst_video_frame_map(&from, in, buffer, GST_MAP_READ));
     g_assert_true(gst_video_frame_map(&to, out, result, GST_MAP_WRITE));
     gst_video_converter_frame(converter, &from, &to);
@@ -535,9 +537,10 @@ static void check_resampling(const char *format, int width, int height, int scal
 }
 
 static void test_resampling(void) {
-    static const char *const formats[] = {"I420", "NV12", "YV12", "NV21", "Y42B", "NV16", "Y444", "NV24", "v308", "A420",
-                                          "AYUV", "GRAY8", "RGB", "BGRx", "ARGB", "GBR", "GBRA", "IYU2", "I420_10LE", "P010_10LE",
-                                          "Y444_10LE", "A422_10LE", "GBR_10LE"};
+    static const char *const formats[] = {"I420",      "NV12",      "YV12",      "NV21",      "Y42B",    "NV16",
+                                          "Y444",      "NV24",      "v308",      "A420",      "AYUV",    "GRAY8",
+                                          "RGB",       "BGRx",      "ARGB",      "GBR",       "GBRA",    "IYU2",
+                                          "I420_10LE", "P010_10LE", "Y444_10LE", "A422_10LE", "GBR_10LE"};
     char *other = tiny_model_new();
     tiny_model_replace(other, "model_index.json", "\"scale\": 2", "\"scale\": 4");
     g_autofree char *by_four = g_strdup_printf("bypass=true model=%s", other);

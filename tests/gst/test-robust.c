@@ -12,9 +12,13 @@
 
 #include "helpers.h"
 
-static gboolean is_long(void) { return g_getenv("YONOS_LONG") != NULL; }
+static gboolean is_long(void) {
+    return g_getenv("YONOS_LONG") != NULL;
+}
 
-static int times(int normal, int thorough) { return is_long() ? thorough : normal; }
+static int times(int normal, int thorough) {
+    return is_long() ? thorough : normal;
+}
 
 /* Resident memory in KiB. */
 static long resident(void) {
@@ -40,18 +44,31 @@ static void assert_no_growth(long before, long allowed, const char *what) {
 
 /* ---- random caps -------------------------------------------------------------------------------------- */
 
-static const char *pick(const char *const *list, guint count) { return list[g_test_rand_int_range(0, (gint)count)]; }
+static const char *pick(const char *const *list, guint count) {
+    return list[g_test_rand_int_range(0, (gint)count)];
+}
 
 static char *random_caps(void) {
-    static const char *const formats[] = {"RGB", "I420", "NV12", "YUY2", "Y42B", "GRAY8", "GRAY16_LE", "ARGB64",
-                                          "P010_10LE", "A420", "UYVY", "AYUV", "r210", "GBR_12LE", "NV61", "Y410", "P016_LE",
-                                          "v308", "GRAY16_BE", "Y212_LE", "AV12", "VUYA", "v216", "v210", "RGB16", "NV12_4L4", "ENCODED", "nonsense", ""};
-    static const char *const widths[] = {"1", "2", "7", "16", "33", "48", "0", "-3", "9000", "2147483647", "(int)[ 4, 8 ]"};
+    static const char *const formats[] = {
+        "RGB",  "I420", "NV12", "YUY2",     "Y42B",  "GRAY8",    "GRAY16_LE", "ARGB64",   "P010_10LE", "A420",
+        "UYVY", "AYUV", "r210", "GBR_12LE", "NV61",  "Y410",     "P016_LE",   "v308",     "GRAY16_BE", "Y212_LE",
+        "AV12", "VUYA", "v216", "v210",     "RGB16", "NV12_4L4", "ENCODED",   "nonsense", ""};
+    static const char *const widths[] = {"1", "2",  "7",    "16",         "33",           "48",
+                                         "0", "-3", "9000", "2147483647", "(int)[ 4, 8 ]"};
     static const char *const rates[] = {"25/1", "0/1", "30000/1001", "1/2147483647", "2147483647/1"};
-    static const char *const extras[] = {"", "", "", ",pixel-aspect-ratio=40/33", ",pixel-aspect-ratio=1/2147483647",
-                                         ",interlace-mode=interleaved", ",interlace-mode=mixed",
-                                         ",colorimetry=bt709", ",colorimetry=nonsense", ",chroma-site=mpeg2",
-                                         ",multiview-mode=side-by-side", ",colorimetry=bt2100-pq", ",views=2"};
+    static const char *const extras[] = {"",
+                                         "",
+                                         "",
+                                         ",pixel-aspect-ratio=40/33",
+                                         ",pixel-aspect-ratio=1/2147483647",
+                                         ",interlace-mode=interleaved",
+                                         ",interlace-mode=mixed",
+                                         ",colorimetry=bt709",
+                                         ",colorimetry=nonsense",
+                                         ",chroma-site=mpeg2",
+                                         ",multiview-mode=side-by-side",
+                                         ",colorimetry=bt2100-pq",
+                                         ",views=2"};
     return g_strdup_printf("video/x-raw,format=(string)%s,width=%s,height=%s,framerate=%s%s",
                            pick(formats, G_N_ELEMENTS(formats)), pick(widths, G_N_ELEMENTS(widths)),
                            pick(widths, G_N_ELEMENTS(widths)), pick(rates, G_N_ELEMENTS(rates)),
@@ -123,9 +140,10 @@ static void set_random(GObject *object, GParamSpec *spec) {
 
 /* Every property that may change while playing does, at random times; stats and scale are read between. */
 static void test_random_properties(void) {
-    g_autofree char *line = g_strdup_printf(
-        "videotestsrc pattern=ball ! video/x-raw,format=I420,width=64,height=48,framerate=25/1 ! "
-        "yonossr name=y model=%s threads=1 tile-size=64 ! video/x-raw,width=100,height=90 ! fakesink", model_folder);
+    g_autofree char *line =
+        g_strdup_printf("videotestsrc pattern=ball ! video/x-raw,format=I420,width=64,height=48,framerate=25/1 ! "
+                        "yonossr name=y model=%s threads=1 tile-size=64 ! video/x-raw,width=100,height=90 ! fakesink",
+                        model_folder);
     g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
     g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline), "y");
     g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
@@ -158,7 +176,8 @@ static void test_random_properties(void) {
 static void test_states(void) {
     int cycles = times(500, 2000);
     g_autofree char *line = g_strdup_printf(
-        "videotestsrc ! video/x-raw,format=RGB,width=48,height=32 ! yonossr model=%s threads=1 ! fakesink", model_folder);
+        "videotestsrc ! video/x-raw,format=RGB,width=48,height=32 ! yonossr model=%s threads=1 ! fakesink",
+        model_folder);
     g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
     long before = 0;
     for (int i = 0; i < cycles; i++) {
@@ -193,7 +212,8 @@ static void test_seeks(void) {
     enum { FRAMES = 25 };
     g_autofree char *line = g_strdup_printf(
         "videotestsrc pattern=ball animation-mode=frames ! video/x-raw,format=RGB,width=32,height=24,framerate=25/1 ! "
-        "yonossr model=%s threads=1 noise-mode=per-frame ! appsink name=a sync=false max-buffers=2", model_folder);
+        "yonossr model=%s threads=1 noise-mode=per-frame ! appsink name=a sync=false max-buffers=2",
+        model_folder);
     g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
     g_autoptr(GstElement) sink = gst_bin_get_by_name(GST_BIN(pipeline), "a");
     char *seen[FRAMES] = {NULL};
@@ -201,8 +221,8 @@ static void test_seeks(void) {
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     for (int i = 0; i < rounds; i++) {
         int frame = g_test_rand_int_range(0, FRAMES);
-        g_assert_true(gst_element_seek_simple(pipeline, GST_FORMAT_TIME,
-                                              GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE, frame * 40 * GST_MSECOND));
+        g_assert_true(gst_element_seek_simple(pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE,
+                                              frame * 40 * GST_MSECOND));
         g_autoptr(GstSample) sample = gst_app_sink_try_pull_sample(GST_APP_SINK(sink), 10 * GST_SECOND);
         g_assert_nonnull(sample);
         guint at = (guint)(GST_BUFFER_PTS(gst_sample_get_buffer(sample)) / (40 * GST_MSECOND));
@@ -221,7 +241,8 @@ static void test_seeks(void) {
         g_free(seen[i]);
 }
 
-/* ---- new caps in mid-stream ------------------------------------------------------------------------------------------ */
+/* ---- new caps in mid-stream
+ * ------------------------------------------------------------------------------------------ */
 
 static void test_renegotiation(void) {
     static const char *const formats[] = {"RGB", "I420", "NV12", "Y42B", "GRAY8", "RGBA", "I420_10LE"};
@@ -256,7 +277,8 @@ static void test_renegotiation(void) {
     gst_harness_teardown(h);
 }
 
-/* ---- too little memory ---------------------------------------------------------------------------------------------------- */
+/* ---- too little memory
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* In a process of its own: with 96 MiB more than now, a frame whose networks need gigabytes is an error. */
 static void test_memory_child(void) {

@@ -162,8 +162,8 @@ static GstHarness *late_harness(const char *policy) {
     gst_harness_set_src_caps_str(h, rgb);
     push_frames(h, 0, 10);
     g_assert_cmpuint(stats_count(h, "frames"), ==, 10);
-    gst_harness_push_upstream_event(
-        h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 3.0, 2 * GST_SECOND, 400 * GST_MSECOND));
+    gst_harness_push_upstream_event(h,
+                                    gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 3.0, 2 * GST_SECOND, 400 * GST_MSECOND));
     push_frames(h, 11, 5);
     return h;
 }
@@ -223,7 +223,8 @@ static void test_drop_warns(void) {
 static void test_fast_playback(void) {
     g_autofree char *line = g_strdup_printf(
         "videotestsrc num-buffers=50 pattern=ball ! video/x-raw,format=I420,width=256,height=192,framerate=25/1 ! "
-        "yonossr name=y model=%s threads=1 late-policy=fast ! fakesink name=s sync=true qos=true", model_folder);
+        "yonossr name=y model=%s threads=1 late-policy=fast ! fakesink name=s sync=true qos=true",
+        model_folder);
     g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
     g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline), "y");
     g_autoptr(GstElement) sink = gst_bin_get_by_name(GST_BIN(pipeline), "s");
@@ -307,8 +308,8 @@ static void test_flush(void) {
     g_assert_true(gst_harness_push_event(h, gst_event_new_flush_stop(TRUE)));
     g_assert_true(gst_harness_push_event(h, gst_event_new_segment(&segment)));
     gst_harness_set_drop_buffers(h, FALSE);
-    gst_buffer_unref(gst_harness_push_and_pull(h, frame_new(
-        "video/x-raw,format=RGB,width=192,height=128,framerate=25/1", 0)));
+    gst_buffer_unref(
+        gst_harness_push_and_pull(h, frame_new("video/x-raw,format=RGB,width=192,height=128,framerate=25/1", 0)));
     gst_harness_teardown(h);
 }
 
@@ -372,10 +373,12 @@ static void test_crop(void) {
             for (int y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(&small, c); y++)
                 for (int x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH(&small, c); x++) {
                     int at_x = x + (16 >> info.finfo->w_sub[c]), at_y = y + (8 >> info.finfo->h_sub[c]);
-                    ((guint8 *)GST_VIDEO_FRAME_COMP_DATA(&small, c))[y * GST_VIDEO_FRAME_COMP_STRIDE(&small, c) +
-                                                                     x * GST_VIDEO_FRAME_COMP_PSTRIDE(&small, c)] =
-                        ((guint8 *)GST_VIDEO_FRAME_COMP_DATA(&large, c))[at_y * GST_VIDEO_FRAME_COMP_STRIDE(&large, c) +
-                                                                         at_x * GST_VIDEO_FRAME_COMP_PSTRIDE(&large, c)];
+                    ((guint8 *)GST_VIDEO_FRAME_COMP_DATA(
+                        &small,
+                        c))[y * GST_VIDEO_FRAME_COMP_STRIDE(&small, c) + x * GST_VIDEO_FRAME_COMP_PSTRIDE(&small, c)] =
+                        ((guint8 *)GST_VIDEO_FRAME_COMP_DATA(&large,
+                                                             c))[at_y * GST_VIDEO_FRAME_COMP_STRIDE(&large, c) +
+                                                                 at_x * GST_VIDEO_FRAME_COMP_PSTRIDE(&large, c)];
                 }
         gst_video_frame_unmap(&small);
         gst_video_frame_unmap(&large);
@@ -430,9 +433,10 @@ static void test_navigation(void) {
 /* ---- messages, models, presets ---------------------------------------------------------------------------- */
 
 static void test_messages(void) {
-    g_autofree char *line = g_strdup_printf(
-        "videotestsrc num-buffers=6 ! video/x-raw,format=RGB,width=32,height=24 ! "
-        "yonossr model=%s threads=1 stats-interval=1 reuse-static=true noise-mode=per-frame ! fakesink", model_folder);
+    g_autofree char *line =
+        g_strdup_printf("videotestsrc num-buffers=6 ! video/x-raw,format=RGB,width=32,height=24 ! "
+                        "yonossr model=%s threads=1 stats-interval=1 reuse-static=true noise-mode=per-frame ! fakesink",
+                        model_folder);
     g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
     g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
     int start = 0, complete = 0, info = 0, stats = 0, warnings = 0;
@@ -503,7 +507,8 @@ static void test_shared_model(void) {
     gst_harness_set_src_caps_str(a, rgb);
     gst_harness_set_src_caps_str(b, rgb);
     for (int i = 0; i < 3; i++) {
-        GstBuffer *x = gst_harness_push_and_pull(a, frame_new(rgb, i)), *y = gst_harness_push_and_pull(b, frame_new(rgb, i));
+        GstBuffer *x = gst_harness_push_and_pull(a, frame_new(rgb, i)),
+                  *y = gst_harness_push_and_pull(b, frame_new(rgb, i));
         assert_same(bytes_of(x), bytes_of(y));
         gst_buffer_unref(x);
         gst_buffer_unref(y);
@@ -513,7 +518,9 @@ static void test_shared_model(void) {
     g_unlink(link);
 }
 
-static guint64 weights(GstHarness *h) { return stats_count(h, "weight-bytes"); }
+static guint64 weights(GstHarness *h) {
+    return stats_count(h, "weight-bytes");
+}
 
 static gpointer push_ten(gpointer data) {
     GstHarness *h = data;
