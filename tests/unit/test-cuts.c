@@ -2,7 +2,7 @@
 /*
  * AutoencoderTiny has no normalisation: a tile with a halo that covers what its convolutions see, cut off afterwards,
  * gives what the whole picture gives. In ref to the bit; in the CPU backend within rounding, as convolutions group their
- * pixels from a tile's corner. A halo that is one too small must be seen.
+ * pixels from a tile's corner. A halo that is too small must be seen.
  */
 #include <math.h>
 
