@@ -4,6 +4,7 @@
  *
  *   yonos-bench --model DIR --width 960 --height 540 [--frames 10] [--per-op] [--json]
  *   yonos-bench --model DIR --part unet --width 64 --height 64
+ *   yonos-bench --model DIR --width 960 --height 540 --predict 4300,790000
  *
  * --width and --height are of the input: the frame's pixels, or with --part the network's
  * own input (latent pixels for unet and decoder, picture pixels for encoder). The share of
@@ -21,7 +22,7 @@
 
 typedef struct {
     ToolOptions common;
-    char *part;
+    char *part, *predict;
     int width, height, frames;
     gboolean json, per_op, no_probe;
 } Options;
@@ -364,6 +365,59 @@ static void print_json(const Bench *b, const Figures *f) {
     printf("%s\n", text);
 }
 
+/* ---- prediction ---------------------------------------------------------------------------------- */
+
+/* All nodes of one operation, tiles counted. */
+typedef struct {
+    double count, flops, bytes, seconds;
+} Share;
+
+static void print_share(const char *name, const Share *share, double total) {
+    printf("%-10s %6.0f %12.3f %12.3f %10.4f %6.1f\n", name, share->count, share->flops * 1e-9, share->bytes * 1e-6,
+           share->seconds * 1e3, share->seconds / total * 100);
+}
+
+/* Every node at the device's peak: its bytes or its operations, whichever take longer. */
+static void print_prediction(const YonosGraph *graph, double bytes_per_second, double flops_per_second) {
+    Share shares[YONOS_OP_COUNT] = {{0}}, sum = {0};
+    for (guint i = 0; i < graph->nodes->len; i++) {
+        const YonosNode *node = g_ptr_array_index(graph->nodes, i);
+        double times = node->section == YONOS_SECTION_TILE ? graph->grid->columns * graph->grid->rows : 1;
+        double flops = cost_flops(node), bytes = cost_bytes(node);
+        double seconds = MAX(flops / flops_per_second, bytes / bytes_per_second);
+        Share *both[2] = {&shares[node->op], &sum};
+        for (int k = 0; k < 2; k++) {
+            both[k]->count += times;
+            both[k]->flops += times * flops;
+            both[k]->bytes += times * bytes;
+            both[k]->seconds += times * seconds;
+        }
+    }
+    printf("%-10s %6s %12s %12s %10s %6s\n", "op", "count", "GFLOP", "MB", "ms", "%");
+    for (int op = 0; op < YONOS_OP_COUNT; op++)
+        if (shares[op].count > 0)
+            print_share(yonos_op_name((YonosOpKind)op), &shares[op], sum.seconds);
+    print_share("total", &sum, sum.seconds);
+}
+
+/* Runs nothing. */
+static gboolean predict(Bench *b, GError **error) {
+    double gb_per_second = 0, gflop_per_second = 0;
+    char end;
+    if (sscanf(b->options->predict, "%lf,%lf%c", &gb_per_second, &gflop_per_second, &end) != 2 ||
+        !(gb_per_second > 0) || !(gflop_per_second > 0))
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "--predict is %s, but must be two numbers, GB/s,GFLOP/s",
+                          b->options->predict);
+    b->model = tool_open_model(&b->options->common, error);
+    b->backend = b->model ? tool_open_backend(&b->options->common, error) : NULL;
+    YonosGraph *graph = b->backend ? build_graph(b, error) : NULL;
+    if (!graph)
+        return FALSE;
+    print_prediction(graph, gb_per_second * 1e9, gflop_per_second * 1e9);
+    yonos_graph_free(graph);
+    return TRUE;
+}
+
 /* ---- main ---------------------------------------------------------------------------------------- */
 
 static gboolean run(const Options *o, GError **error) {
@@ -372,8 +426,8 @@ static gboolean run(const Options *o, GError **error) {
     if (o->frames < 1 || o->frames > 100000)
         return yonos_fail(error, YONOS_ERROR_ARGUMENT, "--frames is %d, but must be 1 to 100000", o->frames);
     Bench b = {.options = o, .frame_ms = g_new0(double, o->frames)};
-    gboolean ok = measure(&b, error);
-    if (ok) {
+    gboolean ok = o->predict ? predict(&b, error) : measure(&b, error);
+    if (ok && !o->predict) {
         double rss = peak_rss_bytes(); /* before the probe adds its own */
         measure_peaks(&b);
         Figures figures = make_figures(&b, rss);
@@ -397,6 +451,8 @@ int main(int argc, char **argv) {
         {"frames", 'n', 0, G_OPTION_ARG_INT, &o.frames, "timed frames after the first (default: 10)", "N"},
         {"part", 0, 0, G_OPTION_ARG_STRING, &o.part, "one network alone: unet, encoder or decoder", "NAME"},
         {"per-op", 0, 0, G_OPTION_ARG_NONE, &o.per_op, "list where the time goes (timed in further frames)", NULL},
+        {"predict", 0, 0, G_OPTION_ARG_STRING, &o.predict,
+         "run nothing; count operations and bytes, and predict times from these rates", "GB/S,GFLOP/S"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &o.json, "print JSON", NULL},
         {"no-probe", 0, 0, G_OPTION_ARG_NONE, &o.no_probe, "do not measure the machine's peak", NULL},
         G_OPTION_ENTRY_NULL};
@@ -411,5 +467,6 @@ int main(int argc, char **argv) {
     ok = ok && run(&o, &error);
     tool_options_clear(&o.common);
     g_free(o.part);
+    g_free(o.predict);
     return ok ? 0 : tool_report(PROGRAM, error);
 }
