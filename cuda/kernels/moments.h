@@ -5,7 +5,8 @@
  * Stage one (channel_moments): blocks over chunks of pixels and tiles of channels. A thread keeps its channels and
  * sums x - p and (x - p)^2, p being the first of its own values: then rounding costs at most (values of the thread)
  * x 2^-24 of the variance, however large the mean is. Stage two is the caller's: merging the chunks' moments, by
- * Chan et al., "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+ * Chan et al., "Updating formulae and a pairwise algorithm for computing sample variances", 1979. Means are kept
+ * relative to the first value of their group of channels, so that merging rounds them like deviations.
  *
  * Tiles and chunks follow from one image's shape alone: an image's sums do not depend on the batch or the device.
  */
@@ -15,7 +16,7 @@
 #include "device.h"
 
 struct Moments {
-    float count, mean, squares; /* squares: of deviations from the mean */
+    float count, mean, squares; /* mean: less the group's first value; squares: of deviations from the mean */
 };
 
 /* What stage one writes for a chunk and channel; the count is the chunk's pixels. */
@@ -98,8 +99,15 @@ __device__ static inline Place place_of(const Cut &cut) {
     return {vector, row, row >= cut.rows || vector >= cut.vectors};
 }
 
+/* The first value of `channel`'s group in an image that begins at `pixel`. */
+template <typename T>
+__device__ static inline float group_origin(const Joined<T> &in, size_t pixel, int channel, int group_size) {
+    return to_float(*in.at(pixel, channel - channel % group_size));
+}
+
 /* Dynamic shared memory: CUT_THREADS x N Partials. Grid: cut_grid(). */
-template <typename T, int N> __global__ void channel_moments(Joined<T> in, Cut cut, Partial *partials) {
+template <typename T, int N>
+__global__ void channel_moments(Joined<T> in, Cut cut, int group_size, Partial *partials) {
     YONOS_SHARED(Partial, sums); /* (row, lane, N) */
     Place place = place_of(cut);
     int begin = blockIdx.x * cut.chunk, end = begin + chunk_pixels(cut, blockIdx.x), width = cut.lanes * N;
@@ -121,7 +129,8 @@ template <typename T, int N> __global__ void channel_moments(Joined<T> in, Cut c
         YONOS_UNROLL
         for (int i = 0; i < N; i++) {
             float mean = sum[i] / count;
-            sums[threadIdx.x * N + i] = {pivot[i] + mean, fmaxf(squares[i] - sum[i] * mean, 0.0f)};
+            float origin = group_origin(in, image * cut.pixels, place.vector * N + i, group_size);
+            sums[threadIdx.x * N + i] = {pivot[i] - origin + mean, fmaxf(squares[i] - sum[i] * mean, 0.0f)};
         }
     }
     __syncthreads();
@@ -138,6 +147,18 @@ template <typename T, int N> __global__ void channel_moments(Joined<T> in, Cut c
     }
 }
 
+/* All threads' moments, by a block of `threads`; valid in thread 0. shared: threads / WARP. */
+__device__ static inline Moments merge_block(Moments m, int threads, Moments *shared) {
+    m = merge_lanes(m);
+    if (threadIdx.x % WARP == 0)
+        shared[threadIdx.x / WARP] = m;
+    __syncthreads();
+    if (threadIdx.x == 0)
+        for (int warp = 1; warp < threads / WARP; warp++)
+            m = merge(m, shared[warp]);
+    return m;
+}
+
 /* Moments over all chunks of `count` channels from `first` on, by the whole block; valid in thread 0. */
 enum { MERGE_THREADS = 256 };
 __device__ static inline Moments merge_partials(const Partial *partials, const Cut &cut, size_t image, int first,
@@ -148,14 +169,7 @@ __device__ static inline Moments merge_partials(const Partial *partials, const C
         const Partial &part = partials[(image * cut.chunks + chunk) * cut.channels + channel];
         m = merge(m, {static_cast<float>(chunk_pixels(cut, chunk)), part.mean, part.squares});
     }
-    m = merge_lanes(m);
-    if (threadIdx.x % WARP == 0)
-        shared[threadIdx.x / WARP] = m;
-    __syncthreads();
-    if (threadIdx.x == 0)
-        for (int warp = 1; warp < MERGE_THREADS / WARP; warp++)
-            m = merge(m, shared[warp]);
-    return m;
+    return merge_block(m, MERGE_THREADS, shared);
 }
 
 #endif

@@ -2,36 +2,47 @@
 /*
  * GROUP_NORM with its activation over one tensor or two joined along channels, and LAYER_NORM.
  *
- * Group norm in three launches: moments of channels (moments.h), moments of groups merged from them and turned into
- * a mean and a scale per channel, and the pass that applies them. It reads its input twice and writes once. Layer
- * norm has a warp per pixel, which finds the pixel in the first-level cache for the second and third time.
+ * Group norm of large images in three launches: moments of channels (moments.h), moments of groups merged from them and
+ * turned into a mean and a scale per channel, and the pass that applies them. It reads its input twice and writes once.
+ * Where a group fits the first-level cache, one launch with a block per group does it all: between small kernels the
+ * time from one launch to the next costs more than the memory. Layer norm has a warp per pixel, which finds the pixel in
+ * the first-level cache for the second and third time.
  */
 #include "moments.h"
 
-/* ---- GROUP_NORM ---------------------------------------------------------------------------------- */
+/* ---- GROUP_NORM of large images ------------------------------------------------------------------ */
+
+struct Norm {
+    int group_size;
+    float eps;
+    const float *gamma, *beta; /* may be NULL */
+    YonosActivation activation;
+};
+
+__device__ static float inverse_deviation(const Moments &m, float eps) { return 1.0f / sqrtf(m.squares / m.count + eps); }
 
 /* Per image and channel, written by group_moments. */
 struct alignas(8) Scale {
     float mean, scale;
 };
 
-__global__ void group_moments(const Partial *partials, Cut cut, int group_size, float eps, const float *gamma,
-                              Scale *scales) {
+template <typename T>
+__global__ void group_moments(Joined<T> in, const Partial *partials, Cut cut, Norm norm, Scale *scales) {
     YONOS_SHARED(Moments, shared); /* MERGE_THREADS / WARP, and the group's */
     Moments *group = shared + MERGE_THREADS / WARP;
-    int first = blockIdx.x * group_size;
-    Moments m = merge_partials(partials, cut, blockIdx.y, first, group_size, shared);
+    int first = blockIdx.x * norm.group_size;
+    Moments m = merge_partials(partials, cut, blockIdx.y, first, norm.group_size, shared);
     if (threadIdx.x == 0)
         *group = m;
     __syncthreads();
-    float inverse = 1.0f / sqrtf(group->squares / group->count + eps);
-    for (int c = first + threadIdx.x; c < first + group_size; c += MERGE_THREADS)
-        scales[static_cast<size_t>(blockIdx.y) * cut.channels + c] = {group->mean, gamma ? gamma[c] * inverse : inverse};
+    float inverse = inverse_deviation(*group, norm.eps);
+    float mean = group->mean + group_origin(in, static_cast<size_t>(blockIdx.y) * cut.pixels, first, norm.group_size);
+    for (int c = first + threadIdx.x; c < first + norm.group_size; c += MERGE_THREADS)
+        scales[static_cast<size_t>(blockIdx.y) * cut.channels + c] = {mean, norm.gamma ? norm.gamma[c] * inverse : inverse};
 }
 
 template <typename T, int N>
-__global__ void group_norm_apply(T *out, Joined<T> in, Cut cut, const Scale *scales, const float *beta,
-                                 YonosActivation activation) {
+__global__ void group_norm_apply(T *out, Joined<T> in, Cut cut, const Scale *scales, Norm norm) {
     Place place = place_of(cut);
     if (place.idle)
         return;
@@ -43,7 +54,7 @@ __global__ void group_norm_apply(T *out, Joined<T> in, Cut cut, const Scale *sca
         Scale s = scales[image * cut.channels + channel + i];
         mean[i] = s.mean;
         scale[i] = s.scale;
-        shift[i] = beta ? beta[channel + i] : 0.0f;
+        shift[i] = norm.beta ? norm.beta[channel + i] : 0.0f;
     }
     YONOS_UNROLL_4
     for (int p = blockIdx.x * cut.chunk + place.row; p < end; p += cut.rows) {
@@ -51,44 +62,124 @@ __global__ void group_norm_apply(T *out, Joined<T> in, Cut cut, const Scale *sca
         load<N>(in.at(pixel, channel), v);
         YONOS_UNROLL
         for (int i = 0; i < N; i++)
-            v[i] = activate((v[i] - mean[i]) * scale[i] + shift[i], activation);
+            v[i] = activate((v[i] - mean[i]) * scale[i] + shift[i], norm.activation);
         store<N>(out + pixel * cut.channels + channel, v);
     }
 }
 
 template <typename T, int N>
-static int group_norm_by(const YonosCudaTensor *out, const YonosCudaTensor *x, const YonosCudaTensor *y,
-                         const float *gamma, const float *beta, int groups, float eps, YonosActivation activation,
-                         void *workspace, YonosCudaStream stream) {
-    Joined<T> in = {static_cast<const T *>(x->data), y ? static_cast<const T *>(y->data) : NULL, x->shape.c,
-                    y ? y->shape.c : 0};
-    int images = out->shape.n;
-    Cut cut = cut_image(out->shape, N);
+static int group_norm_large(T *out, const Joined<T> &in, YonosShape shape, const Norm &norm, void *workspace,
+                            YonosCudaStream stream) {
+    Cut cut = cut_image(shape, N);
     Partial *partials = static_cast<Partial *>(workspace);
-    Scale *scales = reinterpret_cast<Scale *>(partials + cut_partials(cut, images));
-    int status = YONOS_LAUNCH((channel_moments<T, N>), cut_grid(cut, images), CUT_THREADS,
-                              CUT_THREADS * N * sizeof(Partial), stream, in, cut, partials);
+    Scale *scales = reinterpret_cast<Scale *>(partials + cut_partials(cut, shape.n));
+    int status = YONOS_LAUNCH((channel_moments<T, N>), cut_grid(cut, shape.n), CUT_THREADS,
+                              CUT_THREADS * N * sizeof(Partial), stream, in, cut, norm.group_size, partials);
+    if (!status)
+        status = YONOS_LAUNCH(group_moments<T>, dim3(shape.c / norm.group_size, shape.n), MERGE_THREADS,
+                              (MERGE_THREADS / WARP + 1) * sizeof(Moments), stream, in, partials, cut, norm, scales);
     if (status)
         return status;
-    status = YONOS_LAUNCH(group_moments, dim3(groups, images), MERGE_THREADS,
-                          (MERGE_THREADS / WARP + 1) * sizeof(Moments), stream, partials, cut, out->shape.c / groups,
-                          eps, gamma, scales);
-    if (status)
-        return status;
-    return YONOS_LAUNCH((group_norm_apply<T, N>), cut_grid(cut, images), CUT_THREADS, 0, stream,
-                        static_cast<T *>(out->data), in, cut, scales, beta, activation);
+    return YONOS_LAUNCH((group_norm_apply<T, N>), cut_grid(cut, shape.n), CUT_THREADS, 0, stream, out, in, cut, scales,
+                        norm);
+}
+
+/* ---- GROUP_NORM in one launch -------------------------------------------------------------------- */
+
+enum { GROUP_THREADS = 512, GROUP_BYTES = 96 * 1024 /* the most that a block takes on by itself */ };
+
+/* Block (group, image); the group's accesses of a pixel are `lanes`, threads beyond lanes x rows idle. */
+template <typename T, int N> __global__ void group_norm_whole(T *out, Joined<T> in, int pixels, int channels, Norm norm) {
+    YONOS_SHARED(Moments, shared); /* GROUP_THREADS / WARP, and the group's */
+    Moments *group = shared + GROUP_THREADS / WARP, m = {0.0f, 0.0f, 0.0f};
+    int lanes = norm.group_size / N, rows = GROUP_THREADS / lanes, row = threadIdx.x / lanes;
+    int channel = blockIdx.x * norm.group_size + threadIdx.x % lanes * N;
+    size_t first = static_cast<size_t>(blockIdx.y) * pixels;
+    float v[N], origin = group_origin(in, first, channel, norm.group_size);
+    if (row < rows && row < pixels) {
+        load<N>(in.at(first + row, channel), v);
+        float pivot = v[0], sum = 0.0f, squares = 0.0f, count = 0.0f;
+        YONOS_UNROLL_4
+        for (int p = row; p < pixels; p += rows) {
+            load<N>(in.at(first + p, channel), v);
+            count += N;
+            YONOS_UNROLL
+            for (int i = 0; i < N; i++) {
+                float d = v[i] - pivot;
+                sum += d;
+                squares += d * d;
+            }
+        }
+        float mean = sum / count;
+        m = {count, pivot - origin + mean, fmaxf(squares - sum * mean, 0.0f)};
+    }
+    m = merge_block(m, GROUP_THREADS, shared);
+    if (threadIdx.x == 0)
+        *group = m;
+    __syncthreads();
+    if (row >= rows)
+        return;
+    float mean = origin + group->mean, inverse = inverse_deviation(*group, norm.eps), scale[N], shift[N];
+    YONOS_UNROLL
+    for (int i = 0; i < N; i++) {
+        scale[i] = norm.gamma ? norm.gamma[channel + i] * inverse : inverse;
+        shift[i] = norm.beta ? norm.beta[channel + i] : 0.0f;
+    }
+    YONOS_UNROLL_4
+    for (int p = row; p < pixels; p += rows) {
+        load<N>(in.at(first + p, channel), v);
+        YONOS_UNROLL
+        for (int i = 0; i < N; i++)
+            v[i] = activate((v[i] - mean) * scale[i] + shift[i], norm.activation);
+        store<N>(out + (first + p) * channels + channel, v);
+    }
+}
+
+template <typename T, int N>
+static int group_norm_small(T *out, const Joined<T> &in, YonosShape shape, const Norm &norm, YonosCudaStream stream) {
+    return YONOS_LAUNCH((group_norm_whole<T, N>), dim3(shape.c / norm.group_size, shape.n), GROUP_THREADS,
+                        (GROUP_THREADS / WARP + 1) * sizeof(Moments), stream, out, in, shape.h * shape.w, shape.c, norm);
+}
+
+/* ---- GROUP_NORM ---------------------------------------------------------------------------------- */
+
+/* The most elements, up to `most`, that divide all of a, b and c. */
+static int common_width(int most, int a, int b, int c) {
+    while (a % most || b % most || c % most)
+        most /= 2;
+    return most;
+}
+
+template <typename T>
+static int group_norm_of(T *out, const Joined<T> &in, YonosShape shape, const Norm &norm, bool aligned, void *workspace,
+                         YonosCudaStream stream) {
+    enum { N = Width<T>::value };
+    int width = aligned ? common_width(N, in.x_channels, in.y_channels, norm.group_size) : 1;
+    size_t bytes = static_cast<size_t>(shape.h) * shape.w * norm.group_size * sizeof(T);
+    if (bytes <= GROUP_BYTES && norm.group_size / width <= GROUP_THREADS) {
+        if (width == N)
+            return group_norm_small<T, N>(out, in, shape, norm, stream);
+        if (width == N / 2)
+            return group_norm_small<T, N / 2>(out, in, shape, norm, stream);
+        if (width == 2)
+            return group_norm_small<T, 2>(out, in, shape, norm, stream);
+        return group_norm_small<T, 1>(out, in, shape, norm, stream);
+    }
+    if (aligned && common_width(N, in.x_channels, in.y_channels, 0) == N)
+        return group_norm_large<T, N>(out, in, shape, norm, workspace, stream);
+    return group_norm_large<T, 1>(out, in, shape, norm, workspace, stream);
 }
 
 int yonos_cuda_group_norm(const YonosCudaTensor *out, const YonosCudaTensor *x, const YonosCudaTensor *y,
                           const float *gamma, const float *beta, int groups, float eps, YonosActivation activation,
                           void *workspace, YonosCudaStream stream) {
+    Norm norm = {out->shape.c / groups, eps, gamma, beta, activation};
+    bool aligned = is_aligned(out) && is_aligned(x) && is_aligned(y);
     return dispatch(out->dtype, [&](auto element) {
         typedef decltype(element) T;
-        enum { N = Width<T>::value };
-        bool wide = x->shape.c % N == 0 && (!y || y->shape.c % N == 0) && is_aligned(out) && is_aligned(x) &&
-                    is_aligned(y);
-        return wide ? group_norm_by<T, N>(out, x, y, gamma, beta, groups, eps, activation, workspace, stream)
-                    : group_norm_by<T, 1>(out, x, y, gamma, beta, groups, eps, activation, workspace, stream);
+        Joined<T> in = {static_cast<const T *>(x->data), y ? static_cast<const T *>(y->data) : NULL, x->shape.c,
+                        y ? y->shape.c : 0};
+        return group_norm_of(static_cast<T *>(out->data), in, out->shape, norm, aligned, workspace, stream);
     });
 }
 
