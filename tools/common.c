@@ -78,8 +78,7 @@ void tool_options_init(ToolOptions *o, GOptionContext *context) {
         {"precision", 'p', 0, G_OPTION_ARG_STRING, &o->precision, "auto, f32, bf16 or f16 (default: auto)", "NAME"},
         {"threads", 't', 0, G_OPTION_ARG_INT, &o->threads, "1 to 256; 0: one per processor (default)", "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "of the noise (default: 0)", "N"},
-        {"frame", 0, 0, G_OPTION_ARG_INT64, &o->frame, "number of the (first) frame (default: 0)", "N"},
-        {"noise-mode", 0, 0, G_OPTION_ARG_STRING, &o->noise_mode, "per-frame (default) or static", "MODE"},
+        {"noise-mode", 0, 0, G_OPTION_ARG_STRING, &o->noise_mode, "per-frame or static", "MODE"},
         {"colour-fix", 0, 0, G_OPTION_ARG_STRING, &o->colour_fix,
          "default (the model's), none, adain, wavelet or back-projection", "NAME"},
         {"tile-size", 0, 0, G_OPTION_ARG_INT, &o->tile_size,
@@ -87,6 +86,13 @@ void tool_options_init(ToolOptions *o, GOptionContext *context) {
         {"tile-overlap", 0, 0, G_OPTION_ARG_INT, &o->tile_overlap, "output pixels; -1: chosen from the model (default)",
          "N"},
         {"version", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, (gpointer)print_version, "print the version", NULL},
+        G_OPTION_ENTRY_NULL};
+    g_option_context_add_main_entries(context, entries, NULL);
+}
+
+void tool_options_add_frame(ToolOptions *o, GOptionContext *context) {
+    const GOptionEntry entries[] = {
+        {"frame", 0, 0, G_OPTION_ARG_INT64, &o->frame, "number of the (first) frame (default: 0)", "N"},
         G_OPTION_ENTRY_NULL};
     g_option_context_add_main_entries(context, entries, NULL);
 }

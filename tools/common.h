@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What yonos-run and yonos-bench share: the options of a model on a backend, as command
+ * What the tools share: the options of a model on a backend, as command
  * line options with the same names as the element's properties.
  */
 #ifndef YONOS_TOOLS_COMMON_H
@@ -17,6 +17,8 @@ typedef struct {
 
 /* Adds the shared options to a context; `options` is filled by its parsing and freed by tool_options_clear(). */
 void tool_options_init(ToolOptions *options, GOptionContext *context);
+/* --frame, for programs whose frames have no times. */
+void tool_options_add_frame(ToolOptions *options, GOptionContext *context);
 void tool_options_clear(ToolOptions *options);
 
 /* Words to values. Errors: ARGUMENT, listing the words. */

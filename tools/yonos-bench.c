@@ -460,6 +460,7 @@ int main(int argc, char **argv) {
     g_option_context_set_summary(context, "Measures the speed and memory of a model.");
     g_option_context_add_main_entries(context, entries, NULL);
     tool_options_init(&o.common, context);
+    tool_options_add_frame(&o.common, context);
     GError *error = NULL;
     gboolean ok = g_option_context_parse(context, &argc, &argv, &error);
     if (ok && argc != 1)

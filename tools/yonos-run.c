@@ -226,6 +226,7 @@ int main(int argc, char **argv) {
                                  "Upscales one picture (.png or .safetensors) with a one-step diffusion model.");
     g_option_context_add_main_entries(context, entries, NULL);
     tool_options_init(&options.common, context);
+    tool_options_add_frame(&options.common, context);
     GError *error = NULL;
     gboolean ok = g_option_context_parse(context, &argc, &argv, &error);
     if (ok && argc != 3)

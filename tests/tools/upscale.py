@@ -376,6 +376,15 @@ class Options(Case):
         self.assertIn("--segment", self.upscale("--help"))
         self.assertRegex(self.upscale("--version"), r"yonos-upscale \d+\.\d+\.\d+")
 
+    def test_manual(self):
+        """The manual page has every option of --help."""
+        page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/man/yonos-upscale.1")
+        with open(page, encoding="utf-8") as file:
+            text = file.read().replace("\\-", "-")
+        options = set(re.findall(r"--[a-z-]+", self.upscale("--help"))) - {"--help", "--help-all", "--help-gst"}
+        self.assertGreaterEqual(len(options), 20)
+        self.assertEqual([o for o in sorted(options) if o not in text], [])
+
     def test_model(self):
         self.assertIn("nowhere", self.upscale("--model", "nowhere", "in.mp4", "out.mp4", code=MODEL))
 

@@ -74,6 +74,25 @@ gboolean pipeline_ended(GstElement *pipeline, GstClockTime timeout, UpscaleStatu
     return message != NULL;
 }
 
+static gboolean find_task(GstElement *element G_GNUC_UNUSED, GstPad *pad, gpointer data) {
+    gboolean *found = data;
+    *found = *found || gst_pad_get_task_state(pad) == GST_TASK_STARTED;
+    return !*found;
+}
+
+static void find_tasks(const GValue *element, gpointer data) {
+    gst_element_foreach_pad(g_value_get_object(element), find_task, data);
+}
+
+gboolean pipeline_is_idle(GstElement *pipeline) {
+    gboolean found = FALSE;
+    GstIterator *elements = gst_bin_iterate_recurse(GST_BIN(pipeline));
+    /* Elements that come and go meanwhile are a sign of life. */
+    gboolean changed = gst_iterator_foreach(elements, find_tasks, &found) != GST_ITERATOR_DONE;
+    gst_iterator_free(elements);
+    return !found && !changed;
+}
+
 void pipeline_free(GstElement *pipeline) {
     if (!pipeline)
         return;

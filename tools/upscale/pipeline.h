@@ -35,6 +35,9 @@ gboolean pipeline_check(GstElement *pipeline, UpscaleStatus status, GError **err
 /* TRUE once the pipeline has ended; `error` is set where it ended by an error. Waits up to `timeout`. */
 gboolean pipeline_ended(GstElement *pipeline, GstClockTime timeout, UpscaleStatus status, GError **error);
 
+/* TRUE while no pad of any element has a running task: nothing will happen any more. */
+gboolean pipeline_is_idle(GstElement *pipeline);
+
 /* Stops and frees; NULL is fine. */
 void pipeline_free(GstElement *pipeline);
 

@@ -222,6 +222,21 @@ static gboolean judge(Scanner *s, const GError *cause, GError **error) {
     return TRUE;
 }
 
+/*
+ * Waits for the end; `cause` is set where it is an error. parsebin (1.22) loses the error of a demultiplexer that
+ * fails while it is being started: then nothing happens any more.
+ */
+static void wait_for_end(GstElement *pipeline, const char *path, GError **cause) {
+    guint idle = 0;
+    while (!pipeline_ended(pipeline, 100 * GST_MSECOND, UPSCALE_INPUT, cause) && !upscale_interrupted(cause)) {
+        idle = pipeline_is_idle(pipeline) ? idle + 1 : 0;
+        if (idle == 5) {
+            upscale_fail(cause, UPSCALE_INPUT, "%s: cannot be read; is it cut off?", path);
+            return;
+        }
+    }
+}
+
 static gboolean read_all(Scanner *s, GError **error) {
     g_autofree char *location = pipeline_quote(s->scan->path);
     g_autofree char *description =
@@ -234,8 +249,7 @@ static gboolean read_all(Scanner *s, GError **error) {
     g_signal_connect(parse, "pad-added", G_CALLBACK(on_pad_added), s);
     g_autoptr(GError) cause = NULL;
     if (pipeline_start(pipeline, GST_STATE_PLAYING, UPSCALE_INPUT, &cause))
-        while (!pipeline_ended(pipeline, 100 * GST_MSECOND, UPSCALE_INPUT, &cause) && !upscale_interrupted(&cause))
-            ;
+        wait_for_end(pipeline, s->scan->path, &cause);
     gint64 duration = 0;
     if (gst_element_query_duration(parse, GST_FORMAT_TIME, &duration) && duration > 0)
         s->duration = (GstClockTime)duration;
