@@ -7,6 +7,9 @@
 
 #include "judge.h"
 
+/* The name under which ref runs to say what is expected. */
+#define EXPECTATION "expectation"
+
 /* A backend by name, and the storage types that it opened with. */
 typedef struct {
     const char *name;

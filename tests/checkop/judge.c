@@ -97,6 +97,11 @@ static gboolean judge_exact(const Expectation *e, const Instance *instance, cons
     return TRUE;
 }
 
+double judge_bound(const Expectation *e, gsize i, double wanted, Tolerance tolerance, YonosDType dtype) {
+    return tolerance.element * (double)e->magnitude[i] + CONDITION_TOLERANCE * (double)e->condition[i] +
+           numbers_rounding(dtype) * fabs(wanted) + FLOOR;
+}
+
 /* How far off all elements are together, and how far they may be. */
 typedef struct {
     double error, magnitude, condition, rounding; /* sums of squares */
@@ -111,7 +116,7 @@ static double normalised_bound(const Sums *sums, const Expectation *e, const Ins
 
 gboolean judge(const Expectation *e, const Instance *instance, const Result *result, Tolerance tolerance,
                Tolerance *used, char **why) {
-    double rounding = numbers_rounding(instance->node.out ? instance->node.out->dtype : YONOS_DTYPE_F32);
+    YonosDType dtype = instance->node.out ? instance->node.out->dtype : YONOS_DTYPE_F32;
     Sums sums = {0};
     *used = (Tolerance){0};
     if (result->count != e->count) {
@@ -122,8 +127,8 @@ gboolean judge(const Expectation *e, const Instance *instance, const Result *res
         return judge_exact(e, instance, result, why);
     for (gsize i = 0; i < e->count; i++) {
         double value = result->values[i], wanted = e->expected[i], error = fabs(value - wanted);
-        double round = rounding * fabs(wanted), magnitude = e->magnitude[i], condition = e->condition[i];
-        double bound = tolerance.element * magnitude + CONDITION_TOLERANCE * condition + round + FLOOR;
+        double round = numbers_rounding(dtype) * fabs(wanted), magnitude = e->magnitude[i], condition = e->condition[i];
+        double bound = judge_bound(e, i, wanted, tolerance, dtype);
         if (isnan(wanted) && isnan(value))
             continue;
         used->element = MAX(used->element, error / bound);

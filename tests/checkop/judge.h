@@ -34,6 +34,9 @@ typedef struct {
 Expectation *expectation_new(YonosBackend *reference, const Instance *exact, const Inputs *inputs, GError **error);
 void expectation_free(Expectation *expectation);
 
+/* How far element i may be from `wanted` in a storage type. */
+double judge_bound(const Expectation *expectation, gsize i, double wanted, Tolerance tolerance, YonosDType dtype);
+
 /* TRUE when `result` is near enough, and how much of the bounds it used; else *why says where it is not (g_free). */
 gboolean judge(const Expectation *expectation, const Instance *instance, const Result *result, Tolerance tolerance,
                Tolerance *used, char **why);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * AutoencoderTiny has no normalisation: a tile with a halo that covers what its convolutions see, cut off afterwards,
- * gives what the whole picture gives. In ref to the bit; in the CPU backend within rounding, as convolutions group their
- * pixels from a tile's corner. A halo that is too small must be seen.
+ * gives what the whole picture gives. In ref to the bit; in the CPU backend within rounding, as convolutions group
+ * pixels from a tile's corner on. A halo that is too small must be seen.
  */
 #include <math.h>
 
