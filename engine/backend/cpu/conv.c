@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * CONV2D by oneDNN. The choice follows from shape and type alone: f32 3x3 stride 1 with many channels by
- * Winograd, the rest by direct NHWC convolution. Nearest-neighbour upsampling is written out first.
+ * CONV2D. The choice follows from shape, type and CPU alone: bf16 3x3 stride 1 by our Winograd, f32 ones with many
+ * channels by oneDNN's, the rest by its direct NHWC convolution. Nearest-neighbour upsampling is written out first.
  */
 #include "backend/cpu/conv.h"
 
@@ -11,20 +11,16 @@
 #include "backend/cpu/winograd.h"
 
 /*
- * Winograd does fewer multiplications, in f32, and pays for it with reorders around the call and with weights four
- * times as large. Against direct f32 it wins from 64 channels on; against direct bf16, whose multiplications are twice
- * as fast, on large images of many channels alone (docs/speed.md). The limits on the weight keep a U-Net of 860 M
- * parameters in memory. Images of a batch would take another Winograd with another number of threads, so a batch takes
- * none.
+ * oneDNN's Winograd does fewer multiplications, in f32, and pays for it with reorders around the call and with weights
+ * four times as large; it wins from 64 channels on (docs/speed.md). The limit on the weight keeps a U-Net of 860 M
+ * parameters in memory.
  */
 static gboolean wants_winograd(const YonosDnnlShape *s) {
-    enum { F32_CHANNELS = 64, F32_PIXELS = 16 * 16, BF16_CHANNELS = 128, BF16_PIXELS = 64 * 64 };
-    static const gint64 f32_weights = 1280 * 1280, bf16_weights = 640 * 640;
-    gboolean bf16 = s->dtype == YONOS_DTYPE_BF16;
-    return s->n == 1 && s->kh == 3 && s->kw == 3 && s->stride == 1 && s->ic % 16 == 0 && s->oc % 16 == 0 &&
-           MIN(s->ic, s->oc) >= (bf16 ? BF16_CHANNELS : F32_CHANNELS) &&
-           (gint64)s->oh * s->ow >= (bf16 ? BF16_PIXELS : F32_PIXELS) &&
-           (gint64)s->ic * s->oc <= (bf16 ? bf16_weights : f32_weights);
+    enum { CHANNELS = 64, PIXELS = 16 * 16 };
+    static const gint64 weights = 1280 * 1280;
+    return s->dtype == YONOS_DTYPE_F32 && s->kh == 3 && s->kw == 3 && s->stride == 1 && s->ic % 16 == 0 &&
+           s->oc % 16 == 0 && MIN(s->ic, s->oc) >= CHANNELS && (gint64)s->oh * s->ow >= PIXELS &&
+           (gint64)s->ic * s->oc <= weights;
 }
 
 /*

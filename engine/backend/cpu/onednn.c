@@ -3,8 +3,8 @@
  * oneDNN 2.x convolutions; see onednn.h.
  *
  * Activations stay NHWC; weights take whatever layout the primitive wants (`any`) and are reordered once.
- * Winograd exists for f32 and the blocked layout only, so its source and destination are reordered, and
- * converted, around the call. The scratchpad is the caller's (user mode): primitives are made in one thread and run in another.
+ * Winograd exists for f32 and the blocked layout only, so its source and destination are reordered around the
+ * call. The scratchpad is the caller's (user mode): primitives are made in one thread and run in another.
  */
 #include "backend/cpu/onednn.h"
 
@@ -207,7 +207,7 @@ static gboolean make_desc(YonosDnnlConv *conv, const YonosDnnlShape *s, gboolean
     const dnnl_dims_t weight_dims = {s->oc, s->ic, s->kh, s->kw}, bias_dims = {s->oc};
     const dnnl_dims_t stride = {s->stride, s->stride}, before = {s->pad_top, s->pad_left},
                       after = {s->pad_bottom, s->pad_right};
-    dnnl_data_type_t type = s->winograd ? dnnl_f32 : storage_type(s);
+    dnnl_data_type_t type = storage_type(s);
     dnnl_format_tag_t tag = s->winograd ? dnnl_format_tag_any : dnnl_nhwc;
     dnnl_memory_desc_t src, dst, weight, bias_md;
     dnnl_memory_desc_init_by_tag(&src, 4, src_dims, type, tag);
