@@ -5,8 +5,8 @@
  * Stage one (channel_moments): blocks over chunks of pixels and tiles of channels. A thread keeps its channels and
  * sums x - p and (x - p)^2, p being the first of its own values: then rounding costs at most (values of the thread)
  * x 2^-24 of the variance, however large the mean is. Stage two is the caller's: merging the chunks' moments, by
- * Chan et al., "Updating formulae and a pairwise algorithm for computing sample variances", 1979. Means are kept
- * relative to the first value of their group of channels, so that merging rounds them like deviations.
+ * Chan et al., "Updating formulae and a pairwise algorithm for computing sample variances", 1979. Means are sums of two
+ * floats, so that merging does not round them to the size of a large mean or of an outlier.
  *
  * Tiles and chunks follow from one image's shape alone: an image's sums do not depend on the batch or the device.
  */
@@ -15,27 +15,39 @@
 
 #include "device.h"
 
-struct Moments {
-    float count, mean, squares; /* mean: less the group's first value; squares: of deviations from the mean */
+struct alignas(16) Moments {
+    float count, mean, low, squares; /* the mean is mean + low; squares: of deviations from it */
 };
 
-/* What stage one writes for a chunk and channel; the count is the chunk's pixels. */
-struct alignas(8) Partial {
-    float mean, squares;
-};
+/* a + b = *sum + what is returned, exactly (Knuth's two-sum); the compiler must not reassociate. */
+__device__ static inline float two_sum(float a, float b, float *sum) {
+    float s = a + b, b_part = s - a;
+    *sum = s;
+    return (a - (s - b_part)) + (b - b_part);
+}
+
+/* Of `count` values whose distances to `pivot` sum up to `sum`, their squares to `squares`. */
+__device__ static inline Moments moments_around(float pivot, float count, float sum, float squares) {
+    Moments m = {count, 0.0f, 0.0f, fmaxf(squares - sum * (sum / count), 0.0f)};
+    m.low = two_sum(pivot, sum / count, &m.mean);
+    return m;
+}
 
 __device__ static inline Moments merge(const Moments &a, const Moments &b) {
-    float count = a.count + b.count, delta = b.mean - a.mean;
     if (b.count == 0.0f)
         return a;
-    float share = b.count / count;
-    return {count, a.mean + delta * share, a.squares + b.squares + delta * delta * a.count * share};
+    if (a.count == 0.0f)
+        return b;
+    float share = b.count / (a.count + b.count), delta = b.mean - a.mean + (b.low - a.low);
+    Moments m = {a.count + b.count, 0.0f, 0.0f, a.squares + b.squares + delta * delta * a.count * share};
+    m.low = a.low + two_sum(a.mean, delta * share, &m.mean);
+    return m;
 }
 
 __device__ static inline Moments merge_lanes(Moments m) {
     for (int lanes = WARP / 2; lanes > 0; lanes /= 2) {
         Moments other = {__shfl_down_sync(ALL_LANES, m.count, lanes), __shfl_down_sync(ALL_LANES, m.mean, lanes),
-                         __shfl_down_sync(ALL_LANES, m.squares, lanes)};
+                         __shfl_down_sync(ALL_LANES, m.low, lanes), __shfl_down_sync(ALL_LANES, m.squares, lanes)};
         m = merge(m, other);
     }
     return m; /* of the whole warp in lane 0 */
@@ -68,7 +80,7 @@ static inline Cut cut_image(YonosShape shape, int per_access) {
 
 static inline dim3 cut_grid(const Cut &cut, int images) { return dim3(cut.chunks, cut.tiles, images); }
 
-/* Stage one's results: (image, chunk, channel). */
+/* Stage one's results, Moments (image, chunk, channel). */
 static inline size_t cut_partials(const Cut &cut, int images) {
     return static_cast<size_t>(images) * cut.chunks * cut.channels;
 }
@@ -99,16 +111,9 @@ __device__ static inline Place place_of(const Cut &cut) {
     return {vector, row, row >= cut.rows || vector >= cut.vectors};
 }
 
-/* The first value of `channel`'s group in an image that begins at `pixel`. */
-template <typename T>
-__device__ static inline float group_origin(const Joined<T> &in, size_t pixel, int channel, int group_size) {
-    return to_float(*in.at(pixel, channel - channel % group_size));
-}
-
-/* Dynamic shared memory: CUT_THREADS x N Partials. Grid: cut_grid(). */
-template <typename T, int N>
-__global__ void channel_moments(Joined<T> in, Cut cut, int group_size, Partial *partials) {
-    YONOS_SHARED(Partial, sums); /* (row, lane, N) */
+/* Dynamic shared memory: CUT_THREADS x N Moments. Grid: cut_grid(). */
+template <typename T, int N> __global__ void channel_moments(Joined<T> in, Cut cut, Moments *partials) {
+    YONOS_SHARED(Moments, parts); /* (row, lane, N) */
     Place place = place_of(cut);
     int begin = blockIdx.x * cut.chunk, end = begin + chunk_pixels(cut, blockIdx.x), width = cut.lanes * N;
     size_t image = blockIdx.z;
@@ -127,23 +132,18 @@ __global__ void channel_moments(Joined<T> in, Cut cut, int group_size, Partial *
             }
         }
         YONOS_UNROLL
-        for (int i = 0; i < N; i++) {
-            float mean = sum[i] / count;
-            float origin = group_origin(in, image * cut.pixels, place.vector * N + i, group_size);
-            sums[threadIdx.x * N + i] = {pivot[i] - origin + mean, fmaxf(squares[i] - sum[i] * mean, 0.0f)};
-        }
+        for (int i = 0; i < N; i++)
+            parts[threadIdx.x * N + i] = moments_around(pivot[i], count, sum[i], squares[i]);
     }
     __syncthreads();
     for (int i = threadIdx.x; i < width; i += CUT_THREADS) {
         int channel = blockIdx.y * width + i;
         if (channel >= cut.channels)
             break;
-        Moments m = {0.0f, 0.0f, 0.0f};
-        for (int row = 0; row < cut.rows && begin + row < end; row++) {
-            const Partial &part = sums[row * width + i];
-            m = merge(m, {static_cast<float>((end - begin - row + cut.rows - 1) / cut.rows), part.mean, part.squares});
-        }
-        partials[(image * gridDim.x + blockIdx.x) * cut.channels + channel] = {m.mean, m.squares};
+        Moments m = parts[i];
+        for (int row = 1; row < cut.rows && begin + row < end; row++)
+            m = merge(m, parts[row * width + i]);
+        partials[(image * gridDim.x + blockIdx.x) * cut.channels + channel] = m;
     }
 }
 
@@ -161,14 +161,11 @@ __device__ static inline Moments merge_block(Moments m, int threads, Moments *sh
 
 /* Moments over all chunks of `count` channels from `first` on, by the whole block; valid in thread 0. */
 enum { MERGE_THREADS = 256 };
-__device__ static inline Moments merge_partials(const Partial *partials, const Cut &cut, size_t image, int first,
+__device__ static inline Moments merge_partials(const Moments *partials, const Cut &cut, size_t image, int first,
                                                 int count, Moments *shared /* MERGE_THREADS / WARP */) {
-    Moments m = {0.0f, 0.0f, 0.0f};
-    for (int i = threadIdx.x; i < cut.chunks * count; i += MERGE_THREADS) {
-        int chunk = i / count, channel = first + i % count;
-        const Partial &part = partials[(image * cut.chunks + chunk) * cut.channels + channel];
-        m = merge(m, {static_cast<float>(chunk_pixels(cut, chunk)), part.mean, part.squares});
-    }
+    Moments m = {};
+    for (int i = threadIdx.x; i < cut.chunks * count; i += MERGE_THREADS)
+        m = merge(m, partials[(image * cut.chunks + i / count) * cut.channels + first + i % count]);
     return merge_block(m, MERGE_THREADS, shared);
 }
 

@@ -19,15 +19,17 @@ struct Norm {
     YonosActivation activation;
 };
 
-__device__ static float inverse_deviation(const Moments &m, float eps) { return 1.0f / sqrtf(m.squares / m.count + eps); }
-
-/* Per image and channel, written by group_moments. */
-struct alignas(8) Scale {
-    float mean, scale;
+/* Per image and channel, written by group_moments: out = (x - mean) scale + shift. */
+struct alignas(16) Scale {
+    float mean, scale, shift;
 };
 
-template <typename T>
-__global__ void group_moments(Joined<T> in, const Partial *partials, Cut cut, Norm norm, Scale *scales) {
+__device__ static Scale scale_of(const Norm &norm, const Moments &group, int channel) {
+    float scale = (norm.gamma ? norm.gamma[channel] : 1.0f) / sqrtf(group.squares / group.count + norm.eps);
+    return {group.mean, scale, (norm.beta ? norm.beta[channel] : 0.0f) - group.low * scale};
+}
+
+__global__ void group_moments(const Moments *partials, Cut cut, Norm norm, Scale *scales) {
     YONOS_SHARED(Moments, shared); /* MERGE_THREADS / WARP, and the group's */
     Moments *group = shared + MERGE_THREADS / WARP;
     int first = blockIdx.x * norm.group_size;
@@ -35,35 +37,36 @@ __global__ void group_moments(Joined<T> in, const Partial *partials, Cut cut, No
     if (threadIdx.x == 0)
         *group = m;
     __syncthreads();
-    float inverse = inverse_deviation(*group, norm.eps);
-    float mean = group->mean + group_origin(in, static_cast<size_t>(blockIdx.y) * cut.pixels, first, norm.group_size);
     for (int c = first + threadIdx.x; c < first + norm.group_size; c += MERGE_THREADS)
-        scales[static_cast<size_t>(blockIdx.y) * cut.channels + c] = {mean, norm.gamma ? norm.gamma[c] * inverse : inverse};
+        scales[static_cast<size_t>(blockIdx.y) * cut.channels + c] = scale_of(norm, *group, c);
+}
+
+/* The thread's channels of one pixel. */
+template <typename T, int N>
+__device__ static void apply(T *out, const T *x, const Scale (&scales)[N], YonosActivation activation) {
+    float v[N];
+    load<N>(x, v);
+    YONOS_UNROLL
+    for (int i = 0; i < N; i++)
+        v[i] = activate((v[i] - scales[i].mean) * scales[i].scale + scales[i].shift, activation);
+    store<N>(out, v);
 }
 
 template <typename T, int N>
-__global__ void group_norm_apply(T *out, Joined<T> in, Cut cut, const Scale *scales, Norm norm) {
+__global__ void group_norm_apply(T *out, Joined<T> in, Cut cut, const Scale *scales, YonosActivation activation) {
     Place place = place_of(cut);
     if (place.idle)
         return;
     int channel = place.vector * N, end = blockIdx.x * cut.chunk + chunk_pixels(cut, blockIdx.x);
     size_t image = blockIdx.z;
-    float mean[N], scale[N], shift[N], v[N];
+    Scale own[N];
     YONOS_UNROLL
-    for (int i = 0; i < N; i++) {
-        Scale s = scales[image * cut.channels + channel + i];
-        mean[i] = s.mean;
-        scale[i] = s.scale;
-        shift[i] = norm.beta ? norm.beta[channel + i] : 0.0f;
-    }
+    for (int i = 0; i < N; i++)
+        own[i] = scales[image * cut.channels + channel + i];
     YONOS_UNROLL_4
     for (int p = blockIdx.x * cut.chunk + place.row; p < end; p += cut.rows) {
         size_t pixel = image * cut.pixels + p;
-        load<N>(in.at(pixel, channel), v);
-        YONOS_UNROLL
-        for (int i = 0; i < N; i++)
-            v[i] = activate((v[i] - mean[i]) * scale[i] + shift[i], norm.activation);
-        store<N>(out + pixel * cut.channels + channel, v);
+        apply(out + pixel * cut.channels + channel, in.at(pixel, channel), own, activation);
     }
 }
 
@@ -71,17 +74,17 @@ template <typename T, int N>
 static int group_norm_large(T *out, const Joined<T> &in, YonosShape shape, const Norm &norm, void *workspace,
                             YonosCudaStream stream) {
     Cut cut = cut_image(shape, N);
-    Partial *partials = static_cast<Partial *>(workspace);
+    Moments *partials = static_cast<Moments *>(workspace);
     Scale *scales = reinterpret_cast<Scale *>(partials + cut_partials(cut, shape.n));
     int status = YONOS_LAUNCH((channel_moments<T, N>), cut_grid(cut, shape.n), CUT_THREADS,
-                              CUT_THREADS * N * sizeof(Partial), stream, in, cut, norm.group_size, partials);
+                              CUT_THREADS * N * sizeof(Moments), stream, in, cut, partials);
     if (!status)
-        status = YONOS_LAUNCH(group_moments<T>, dim3(shape.c / norm.group_size, shape.n), MERGE_THREADS,
-                              (MERGE_THREADS / WARP + 1) * sizeof(Moments), stream, in, partials, cut, norm, scales);
+        status = YONOS_LAUNCH(group_moments, dim3(shape.c / norm.group_size, shape.n), MERGE_THREADS,
+                              (MERGE_THREADS / WARP + 1) * sizeof(Moments), stream, partials, cut, norm, scales);
     if (status)
         return status;
     return YONOS_LAUNCH((group_norm_apply<T, N>), cut_grid(cut, shape.n), CUT_THREADS, 0, stream, out, in, cut, scales,
-                        norm);
+                        norm.activation);
 }
 
 /* ---- GROUP_NORM in one launch -------------------------------------------------------------------- */
@@ -91,14 +94,14 @@ enum { GROUP_THREADS = 512, GROUP_BYTES = 96 * 1024 /* the most that a block tak
 /* Block (group, image); the group's accesses of a pixel are `lanes`, threads beyond lanes x rows idle. */
 template <typename T, int N> __global__ void group_norm_whole(T *out, Joined<T> in, int pixels, int channels, Norm norm) {
     YONOS_SHARED(Moments, shared); /* GROUP_THREADS / WARP, and the group's */
-    Moments *group = shared + GROUP_THREADS / WARP, m = {0.0f, 0.0f, 0.0f};
+    Moments *group = shared + GROUP_THREADS / WARP, m = {};
     int lanes = norm.group_size / N, rows = GROUP_THREADS / lanes, row = threadIdx.x / lanes;
     int channel = blockIdx.x * norm.group_size + threadIdx.x % lanes * N;
     size_t first = static_cast<size_t>(blockIdx.y) * pixels;
-    float v[N], origin = group_origin(in, first, channel, norm.group_size);
     if (row < rows && row < pixels) {
+        float v[N], sum = 0.0f, squares = 0.0f, count = 0.0f;
         load<N>(in.at(first + row, channel), v);
-        float pivot = v[0], sum = 0.0f, squares = 0.0f, count = 0.0f;
+        float pivot = v[0];
         YONOS_UNROLL_4
         for (int p = row; p < pixels; p += rows) {
             load<N>(in.at(first + p, channel), v);
@@ -110,8 +113,7 @@ template <typename T, int N> __global__ void group_norm_whole(T *out, Joined<T> 
                 squares += d * d;
             }
         }
-        float mean = sum / count;
-        m = {count, pivot - origin + mean, fmaxf(squares - sum * mean, 0.0f)};
+        m = moments_around(pivot, count, sum, squares);
     }
     m = merge_block(m, GROUP_THREADS, shared);
     if (threadIdx.x == 0)
@@ -119,20 +121,13 @@ template <typename T, int N> __global__ void group_norm_whole(T *out, Joined<T> 
     __syncthreads();
     if (row >= rows)
         return;
-    float mean = origin + group->mean, inverse = inverse_deviation(*group, norm.eps), scale[N], shift[N];
+    Scale own[N];
     YONOS_UNROLL
-    for (int i = 0; i < N; i++) {
-        scale[i] = norm.gamma ? norm.gamma[channel + i] * inverse : inverse;
-        shift[i] = norm.beta ? norm.beta[channel + i] : 0.0f;
-    }
+    for (int i = 0; i < N; i++)
+        own[i] = scale_of(norm, *group, channel + i);
     YONOS_UNROLL_4
-    for (int p = row; p < pixels; p += rows) {
-        load<N>(in.at(first + p, channel), v);
-        YONOS_UNROLL
-        for (int i = 0; i < N; i++)
-            v[i] = activate((v[i] - mean) * scale[i] + shift[i], norm.activation);
-        store<N>(out + (first + p) * channels + channel, v);
-    }
+    for (int p = row; p < pixels; p += rows)
+        apply(out + (first + p) * channels + channel, in.at(first + p, channel), own, norm.activation);
 }
 
 template <typename T, int N>
@@ -187,7 +182,7 @@ gsize yonos_cuda_group_norm_workspace(YonosShape shape) {
     size_t bytes = 0;
     for (int per_access = 1; per_access <= 8; per_access *= 2)
         if (shape.c % per_access == 0)
-            bytes = MAX(bytes, cut_partials(cut_image(shape, per_access), shape.n) * sizeof(Partial));
+            bytes = MAX(bytes, cut_partials(cut_image(shape, per_access), shape.n) * sizeof(Moments));
     return bytes + static_cast<size_t>(shape.n) * shape.c * sizeof(Scale);
 }
 
