@@ -13,6 +13,9 @@ from yonos_train.latents import Latents
 from yonos_train.networks import OneStep, alphas_cumprod
 
 
+PLAIN = {"compile": False, "prediction_type": "v_prediction"}
+
+
 class Network:
     """In place of a U-Net: v = gain x z_l, whatever z_t is."""
 
@@ -35,7 +38,7 @@ class Losses(unittest.TestCase):
         """One pixel, one channel: z_t = 2, z_l = 3 (student, v = 0.5 z_l), z_l' = 5 (teacher, v = 0.1 z_l'), t = 999.
         zhat = 0.068265 z_t - 0.997667 v, so the z_t terms cancel: (0.997667 (1.5 - 0.5))^2."""
         z_t, t = torch.full((1, 1, 1, 1), 2.0), torch.tensor([999])
-        student, teacher = OneStep(Network(0.5), {"compile": False}), OneStep(Network(0.1), {"compile": False})
+        student, teacher = (OneStep(Network(gain), PLAIN) for gain in (0.5, 0.1))
         estimate = student(z_t, torch.full_like(z_t, 3), t)
         wanted = teacher(z_t, torch.full_like(z_t, 5), t)
         self.assertAlmostEqual(estimate.item(), 0.068265 * 2 - 0.997667 * 1.5, places=5)
@@ -54,7 +57,7 @@ class Losses(unittest.TestCase):
 
     def test_velocity_weight_is_the_error_of_v(self):
         """(1 + exp lambda) || zhat - z_h ||^2 = || vhat - v ||^2."""
-        step, t = OneStep(Network(0.7), {"compile": False}), torch.tensor([200, 700])
+        step, t = OneStep(Network(0.7), PLAIN), torch.tensor([200, 700])
         z_h, z_l, noise = torch.randn(3, 2, 4, 3, 3)
         z_t = step.noisy(z_h, t, noise)
         a = step.alphas[t].view(-1, 1, 1, 1)

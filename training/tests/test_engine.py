@@ -7,6 +7,7 @@ import unittest
 import torch
 from common import StageTest
 from safetensors.torch import load_file, save_file
+from tiny_sd import write_tiny_sd
 
 from yonos_train.upscale import decoder_parts, make_upscaler
 
@@ -28,8 +29,8 @@ class Engine(StageTest):
         if unet:
             inputs["noise"] = noise.permute(0, 2, 3, 1).contiguous()
         save_file(inputs, self.work / "in.safetensors")
-        subprocess.run([PROGRAM, "--model", self.work / folder, "--backend", "cpu", "--precision", "f32", "--threads", "1",
-                        self.work / "in.safetensors", self.work / "out.safetensors"], check=True)
+        subprocess.run([PROGRAM, "--model", self.work / folder, "--backend", "cpu", "--precision", "f32",
+                        "--threads", "1", self.work / "in.safetensors", self.work / "out.safetensors"], check=True)
         out = load_file(self.work / "out.safetensors")["image"].permute(0, 3, 1, 2)
         with torch.no_grad():
             expected = (make_upscaler(config, latents, unet)(lr, noise) + 1) / 2
@@ -47,6 +48,13 @@ class Engine(StageTest):
         self.run_stage("distill", *x4)
         self.run_stage("decoder", *x4)
         self.compare("x4", *x4)
+
+    def test_from_stable_diffusion(self):
+        write_tiny_sd(self.work / "sd")
+        sd = ("name=sd", f"autoencoder.init={self.work}/sd", f"direct.init={self.work}/sd")
+        self.run_stage("direct", *sd)
+        self.run_stage("decoder", *sd)
+        self.compare("sd2", *sd)
 
 
 if __name__ == "__main__":

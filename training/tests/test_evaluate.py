@@ -104,7 +104,8 @@ class Evaluate(StageTest):
         for stage in ("autoencoder", "direct", "export"):
             self.run_stage(stage)
         write_video(self.work / "short.mp4", 3, 64)
-        work, results = self.evaluate(f"evaluate.sets=['{self.work}/images']", f"evaluate.clips=['{self.work}/short.mp4']",
+        work, results = self.evaluate(f"evaluate.sets=['{self.work}/images']",
+                                      f"evaluate.clips=['{self.work}/short.mp4']",
                                       f"evaluate.element=yonossr model={self.work}/model threads=1")
         self.assertGreater(results["short"]["systems"]["smoke"]["fps"], 0)
         self.assertEqual(Image.open(work / "images" / "smoke" / "0.png").size, (64, 64))

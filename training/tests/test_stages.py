@@ -4,8 +4,10 @@ import json
 import unittest
 
 import torch
-from common import StageTest
+from common import TRAINING, StageTest
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+
+from yonos_train.config import read_config
 
 
 class Chain(StageTest):
@@ -51,6 +53,10 @@ class Chain(StageTest):
             a, b = (network.from_pretrained(self.work / name, subfolder=part) for name in ("source", "copy"))
             for key, value in a.state_dict().items():
                 self.assertTrue(torch.equal(value, b.state_dict()[key]), key)
+
+    def test_configs_are_read(self):
+        for path in (TRAINING / "configs").glob("*.toml"):
+            self.assertTrue(read_config(path)["name"], path)
 
     def test_mistakes(self):
         for overrides, words in ((["decoder.lpips_wieght=1"], "no key 'lpips_wieght'"), (["x"], "key=value"),

@@ -4,9 +4,10 @@
 (a) At few DDIM steps a distilled U-Net beats one that was trained directly at its magnification, most at one step.
 (b) One step and a decoder tuned for it beat many steps and the autoencoder's own decoder.
 
-For each degradation and seed: the x2 U-Net, then for each scale the distilled one and one trained directly for as long as
-all that went into the distilled one, and decoders tuned on the one step of both, and on z_l ("no U-Net"). One autoencoder
-serves all. A step of distillation counts 4/3 of a direct one: the teacher's forward pass is a third of a step.
+For each degradation and seed: the x2 U-Net, then for each scale the distilled one and one trained directly for as
+long as all that went into the distilled one, and decoders tuned on the one step of both, and on z_l ("no U-Net"). One
+autoencoder serves all. A step of distillation counts 4/3 of a direct one: the teacher's forward pass is a third of a
+step.
 
 Everything lies in RUNS/NAME/; what is there is not done again, so the command may be stopped and repeated.
 """
@@ -26,11 +27,12 @@ from .devices import autocast, device
 from .latents import Latents
 from .lpips import LPIPS
 from .metrics import psnr
-from .networks import OneStep, trained_autoencoder, trained_decoder, trained_unet
+from .networks import OneStep, save_unet, trained_autoencoder, trained_decoder, trained_unet
 from .resize import resize
 from .upscale import Upscaler, ddim
 
-KINDS = {"bicubic": {"bicubic": 1.0}, "second_order": {"bicubic": 0.0, "second_order": 1.0}, "h264": {"bicubic": 0.0, "h264": 1.0}}
+KINDS = {"bicubic": {"bicubic": 1.0}, "h264": {"bicubic": 0.0, "h264": 1.0},
+         "second_order": {"bicubic": 0.0, "second_order": 1.0}}
 DISTILL_COST = 4 / 3
 EVALUATION_SEED = 1000  # of crops, degradations and noise: none that training uses
 
@@ -80,7 +82,8 @@ def _chain(base, kind):
         direct = _with_steps(_child(base, f"x{scale}-direct", scale=scale), "direct", round(spent))
         _stage(distilled, "distill", diffusion.distill)
         _stage(direct, "direct", diffusion.direct)
-        models = {"distilled": _tuned(distilled), "direct": _tuned(direct), "no U-Net": _tuned(_without_unet(distilled))}
+        models = {"distilled": _tuned(distilled), "direct": _tuned(direct),
+                  "no U-Net": _tuned(_without_unet(distilled))}
         path = _folder(base) / f"results-x{scale}.json"
         if not path.exists():
             path.write_text(json.dumps(_measure(models), indent=1) + "\n")
@@ -99,7 +102,7 @@ def _without_unet(config):
 def _saved_unet(config):
     """A folder with the U-Net of `config`, for the next scale's distillation."""
     folder = _folder(config)
-    trained_unet(config, trained_autoencoder(config)).save_pretrained(folder / "unet")
+    save_unet(trained_unet(config, trained_autoencoder(config)), folder)
     return folder
 
 
@@ -124,8 +127,9 @@ class _Figures:
     @torch.no_grad()
     def of(self, images):
         images = torch.round((images.clamp(-1, 1) + 1) * 127.5) / 127.5 - 1
-        return {"PSNR": float(np.mean([psnr(_bytes(a), _bytes(b), self.border) for a, b in zip(images, self.originals)])),
-                "LPIPS": float(np.mean([self.lpips(a[None], b[None]).item() for a, b in zip(images, self.originals)])),
+        pairs = list(zip(images, self.originals))
+        return {"PSNR": float(np.mean([psnr(_bytes(a), _bytes(b), self.border) for a, b in pairs])),
+                "LPIPS": float(np.mean([self.lpips(a[None], b[None]).item() for a, b in pairs])),
                 "Frechet": frechet_distance(*self.wanted, *self._statistics(images))}
 
 

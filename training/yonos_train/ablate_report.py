@@ -17,12 +17,13 @@ directly at the same magnification, most at one step, and that (b) one step with
 with the original decoder. Here both are tried with small networks: U-Net of widths {widths}, {seeds} seeds, crops of
 {crop}, batch {batch}.
 
-- Training compute is equal: {unet_steps} steps for the x2 U-Net and {unet_steps} for each distillation (one counts as 4/3 of
-  a direct step: the teacher's forward pass is a third of a step); the direct U-Net of a scale gets the sum of all that went
-  into the distilled one. {decoder_steps} steps for each decoder. The same autoencoder for all.
-- Figures: {crops} crops of {eval_crop} x {eval_crop} pixels of images that were not trained on, degraded as in training;
-  PSNR on luma; LPIPS v0.1 with the SqueezeNet trunk; Frechet distance between the Gaussians of the same trunk's last features
-  over all positions. Colour fix: {colour_fix}. DDIM without noise, timesteps from 999 down (trailing).
+- Training compute is equal: {unet_steps} steps for the x2 U-Net and {unet_steps} for each distillation (one counts as
+  4/3 of a direct step: the teacher's forward pass is a third of a step); the direct U-Net of a scale gets the sum of
+  all that went into the distilled one. {decoder_steps} steps for each decoder. The same autoencoder for all.
+- Figures: {crops} crops of {eval_crop} x {eval_crop} pixels of images that were not trained on, degraded as in
+  training; PSNR on luma; LPIPS v0.1 with the SqueezeNet trunk; Frechet distance between the Gaussians of the same
+  trunk's last features over all positions. Colour fix: {colour_fix}. DDIM without noise, timesteps from 999 down
+  (trailing).
 - Mean and standard deviation over the seeds.
 """
 
@@ -32,10 +33,10 @@ def write_report(config, results):
     path = pathlib.Path(config["ablate"]["report"])
     (path.parent / "images").mkdir(parents=True, exist_ok=True)
     options = config["ablate"]
-    text = [_HEAD.format(config=config["ablate"]["config_name"], widths=config["unet"]["widths"], seeds=len(options["seeds"]),
-                         crop=config["crop"], batch=config["batch"], eval_crop=options["crop"], crops=options["crops"],
-                         unet_steps=options["unet_steps"], decoder_steps=options["decoder_steps"],
-                         colour_fix=config["colour_fix"])]
+    text = [_HEAD.format(
+        config=options["config_name"], widths=config["unet"]["widths"], seeds=len(options["seeds"]),
+        crop=config["crop"], batch=config["batch"], eval_crop=options["crop"], crops=options["crops"],
+        unet_steps=options["unet_steps"], decoder_steps=options["decoder_steps"], colour_fix=config["colour_fix"])]
     for name, seeds in results.items():
         plot = f"paper-claims-{name.replace(' ', '-').replace('_', '-')}.png"
         _plot(seeds, options["ddim_steps"], path.parent / "images" / plot)
@@ -72,11 +73,13 @@ def _verdicts(seeds, steps):
     largest = max(gains, key=gains.get)
     lines.append(f"- (a) the gain in LPIPS is largest at {largest} steps: "
                  + ("as claimed." if largest == fewest else "not as claimed."))
-    tuned = f"distilled, {fewest} step, tuned decoder" if fewest == 1 else "distilled, 1 step, tuned decoder"
-    lines.append(_verdict(seeds, f"(b) one step and tuned decoder against {most} steps and original decoder, distilled", tuned,
-                          f"distilled, {most} steps"))
-    lines.append(_verdict(seeds, f"(b) the same against {most} steps of the direct U-Net", tuned, f"direct, {most} steps"))
-    lines.append(_verdict(seeds, "the one step against no U-Net, both decoders tuned", tuned, "no U-Net, tuned decoder"))
+    tuned = "distilled, 1 step, tuned decoder"
+    lines.append(_verdict(seeds, f"(b) one step and tuned decoder against {most} steps and original decoder, distilled",
+                          tuned, f"distilled, {most} steps"))
+    lines.append(_verdict(seeds, f"(b) the same against {most} steps of the direct U-Net", tuned,
+                          f"direct, {most} steps"))
+    lines.append(_verdict(seeds, "the one step against no U-Net, both decoders tuned", tuned,
+                          "no U-Net, tuned decoder"))
     return "\n".join(lines) + "\n"
 
 
@@ -89,7 +92,8 @@ def _verdict(seeds, what, ours, other):
     parts = []
     for figure, digits in FIGURES.items():
         gain = _gain(seeds, ours, other, figure)
-        parts.append(f"{figure} {gain.mean() * BETTER[figure]:+.{digits}f}, better in {(gain > 0).sum()} of {len(gain)}")
+        difference = gain.mean() * BETTER[figure]
+        parts.append(f"{figure} {difference:+.{digits}f}, better in {(gain > 0).sum()} of {len(gain)}")
     gain = _gain(seeds, ours, other, "LPIPS")
     relative = 100 * gain.mean() / _values(seeds, other, "LPIPS").mean()
     holds = "holds" if (gain > 0).all() else "does not hold" if (gain <= 0).all() else "is not decided"
@@ -101,7 +105,8 @@ def _plot(seeds, steps, path):
     for axes, name in zip(figure.subplots(1, len(FIGURES)), FIGURES):
         for kind in ("direct", "distilled"):
             values = np.array([_values(seeds, f"{kind}, {n} steps", name) for n in steps])
-            axes.errorbar(steps, values.mean(1), values.std(1), marker="o", capsize=3, label=f"{kind}, original decoder")
+            axes.errorbar(steps, values.mean(1), values.std(1), marker="o", capsize=3,
+                          label=f"{kind}, original decoder")
         for row, style in (("distilled, 1 step, tuned decoder", "-"), ("direct, 1 step, tuned decoder", "-."),
                            ("no U-Net, tuned decoder", "--"), ("bicubic", ":")):
             axes.axhline(_values(seeds, row, name).mean(), linestyle=style, color="black", linewidth=1, label=row)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The stages that train the autoencoder: autoencoder (reconstruction), decoder (on the frozen U-Net's one-step latents)."""
+"""The autoencoder's stages: autoencoder (reconstruction), decoder (on the frozen U-Net's one-step latents)."""
+import itertools
+
 import torch
 import torch.nn.functional as F
 
@@ -41,7 +43,8 @@ def autoencoder(config):
     Loop(config, "autoencoder", model, samples, picture=picture).run(step)
     load_ema(config, "autoencoder", model)
     with torch.no_grad():
-        some = [latent_of(model, model.encoder(batch["hr"])) for _, batch in zip(range(10), batches(samples, config, 0))]
+        some = [latent_of(model, model.encoder(batch["hr"]))
+                for batch in itertools.islice(batches(samples, config, 0), 10)]
     save_scaling_factor(config, torch.cat(some))
 
 
@@ -72,7 +75,8 @@ class _Adversary:
 def warped(image, flow):
     """`image` (n, c, h, w) seen at p + flow (n, 2, h, w; dx, dy in pixels); 0 outside."""
     n, _, height, width = image.shape
-    y, x = torch.meshgrid(torch.arange(height, device=image.device), torch.arange(width, device=image.device), indexing="ij")
+    rows, columns = (torch.arange(side, device=image.device) for side in (height, width))
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
     x, y = (x + flow[:, 0]) * 2 / (width - 1) - 1, (y + flow[:, 1]) * 2 / (height - 1) - 1
     return F.grid_sample(image, torch.stack([x, y], -1), align_corners=True)
 

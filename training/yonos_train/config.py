@@ -5,7 +5,7 @@ import tomllib
 
 # Every key there is, so that a misspelt one is an error. None: no value unless the file or the command line gives one.
 _STAGE = {
-    "init": None,           # a model folder whose weights the stage starts from; stands for the stage until that has run
+    "init": None,           # a model folder that the stage starts from; it stands for the stage until that has run
     "minutes": None,        # length of the stage by the clock, or
     "steps": None,          # in optimiser steps: then the run repeats bit by bit on one machine
     "stop_at": None,        # end this run there, to go on later; in the unit of the length
@@ -27,6 +27,8 @@ DEFAULTS = {
     "crop": 128,            # side of the HR crops
     "batch": 8,             # of one process, and one micro-batch
     "accumulate": 1,        # micro-batches per optimiser step
+    "gradient_checkpointing": False,  # of the U-Net: less memory for a third more time
+    "prediction_type": "v_prediction",  # what the U-Net predicts; epsilon to go on from a model that predicts noise
     "ema": 0.999,           # decay of the averaged weights, which are what later stages use
     "runs": "runs",         # checkpoints go to RUNS/NAME/
     "save_every": 120,      # seconds between checkpoints and sample sheets
@@ -38,7 +40,8 @@ DEFAULTS = {
     "colour_fix": "back-projection",  # of training and of the exported model; or none
     "lpips": None,          # safetensors file of LPIPS weights
     # lr_share: of a batch that is low-resolution images upsampled to the full size, which the U-Net sees encoded.
-    "autoencoder": _STAGE | {"widths": None, "latent_channels": None, "groups": 8, "lpips_weight": 0.3, "lr_share": 0.0},
+    "autoencoder": _STAGE | {
+        "widths": None, "latent_channels": None, "groups": 8, "lpips_weight": 0.3, "lr_share": 0.0},
     "unet": {"widths": None, "groups": 16},
     "direct": _STAGE | _UNET,
     "distill": _STAGE | _UNET | {"teacher": None},  # a model folder of half the magnification

@@ -81,7 +81,7 @@ def warp(image, flow):
 
 
 def is_visible(frame, after, flow):
-    """(h, w) booleans: where `flow` leads to the same thing in `after`: inside the picture and of about the same colour."""
+    """(h, w) booleans: where `flow` leads to the same thing in `after`: inside, and of about the same colour."""
     height, width = flow.shape[:2]
     y, x = np.mgrid[:height, :width]
     x, y = x + flow[..., 0], y + flow[..., 1]
@@ -113,10 +113,11 @@ class Samples(torch.utils.data.Dataset):
         for path in files(folder, IMAGES | VIDEOS, listing):
             is_video = path.suffix.lower() in VIDEOS
             if min(_video_size(path) if is_video else _image_size(path)) >= self.size + self.room:
-                self.sources += [(path, (i + 0.5) / PER_VIDEO) for i in range(PER_VIDEO)] if is_video else [(path, None)]
+                places = [(i + 0.5) / PER_VIDEO for i in range(PER_VIDEO)] if is_video else [None]
+                self.sources += [(path, place) for place in places]
 
     def _frames(self, rng):
-        """(1 or 2, size, size, 3): a crop, or the crop and what follows it; and the flow where it is known, else None."""
+        """(1 or 2, size, size, 3): a crop, or the crop and what follows it; the flow where it is known, else None."""
         path, place = self.sources[rng.integers(len(self.sources))]
         frames = _image(path) if place is None else _frame_pair(path, place)
         side = self.size + self.room

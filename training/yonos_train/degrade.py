@@ -28,7 +28,7 @@ _DEEPEST = 1.37
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """One round of blur, resize, noise and JPEG. Sizes: HR x enlarge x scale^-depth (first) or LR x enlarge (second)."""
+    """One round of blur, resize, noise and JPEG. Sizes: HR x enlarge x scale^-depth (first), LR x enlarge (second)."""
     kernel: np.ndarray | None
     enlarge: float
     depth: float
@@ -45,7 +45,7 @@ class Draw:
     seed: int               # of the noise fields
     down: int               # Pillow filter of bicubic and h264
     crf: int
-    still_before: int       # times that the codec sees the first frame before the clip: 0 makes the first an intra frame
+    still_before: int       # times that the codec sees the first frame before the clip: 0 makes it an intra frame
     first: Order | None = None
     second: Order | None = None
     sinc: np.ndarray | None = None
@@ -139,7 +139,7 @@ def blur_kernel(size, sigma_x, sigma_y, angle, beta, plateau):
 
 
 def sinc_kernel(size, cutoff):
-    """The circular low pass of `cutoff` radians: cutoff J1(cutoff r) / (2 pi r), sum 1. It rings, as sharpening does."""
+    """The circular low pass of `cutoff` radians, cutoff J1(cutoff r) / (2 pi r), sum 1. It rings as sharpening does."""
     axis = np.arange(size) - size // 2
     radius = np.hypot(*np.meshgrid(axis, axis))
     radius[size // 2, size // 2] = 1  # replaced by the limit below

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The U-Net's stages: direct (the clean latent as target) and distill (the teacher's clean latent as target).
 
-Names follow the paper: z_h = E(HR), z_l = E(upsampled LR), z_t = alpha_t z_h + sigma_t noise, lambda_t = log(alpha_t^2 /
-sigma_t^2), zhat the clean latent that a U-Net makes of z_t.
+Names follow the paper: z_h = E(HR), z_l = E(upsampled LR), z_t = alpha_t z_h + sigma_t noise,
+lambda_t = log(alpha_t^2 / sigma_t^2), zhat the clean latent that a U-Net makes of z_t.
 Both losses are E[ w(lambda_t) || zhat(z_t, z_l, t) - target ||^2 ].
 """
 import torch
@@ -48,8 +48,8 @@ def direct(config):
 
 
 def distill(config):
-    """The target is what the teacher, trained at half the magnification, makes of the same z_t and of z_l' = E(upsampled
-    LR'), where LR' has twice the student's resolution. The student starts from the teacher."""
+    """The target is what the teacher, trained at half the magnification, makes of the same z_t and of
+    z_l' = E(upsampled LR'), where LR' has twice the student's resolution. The student starts from the teacher."""
     if config["scale"] % 2:
         raise SystemExit(f"scale {config['scale']}: distillation halves it for the teacher")
     teacher = OneStep(teacher_unet(config).requires_grad_(False).eval().to(device()), config)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Figures of what a user gets: low-resolution PNGs, upscaled by the element, compared with the originals.
 
-    python -m yonos_train make-lr  --config C evaluate.work=DIR     only writes WORK/SET/{hr,lr}/NAME.png, for other programs
+    python -m yonos_train make-lr  --config C evaluate.work=DIR     only writes WORK/SET/{hr,lr}/NAME.png, for others
     python -m yonos_train evaluate --config C evaluate.work=DIR     upscales, writes the table, sheets and plots
 
-WORK/SET/SYSTEM/NAME.png are the results; WORK/table.md, results.json, sheet-SET.png and figures.png what is made of them.
+WORK/SET/SYSTEM/NAME.png are the results; WORK/table.md, results.json, sheet-SET.png and figures.png are made of them.
 """
 import itertools
 import json
@@ -204,7 +204,8 @@ def _table(results):
             cells += [f"{row[c]:.{DIGITS[c]}f}" if c in row else "" for c in columns]
             cells.append(f"{100 * (row['LPIPS'] / base['LPIPS'] - 1):+.0f} %" if base["LPIPS"] else "")
             if "warping error" in columns:
-                cells.append(f"x {row['warping error'] / base['warping error']:.2f}" if base.get("warping error") else "")
+                unsteady = base.get("warping error")
+                cells.append(f"x {row['warping error'] / unsteady:.2f}" if unsteady else "")
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -249,9 +250,10 @@ def _plot(results, path):
         points = [r["systems"][system] for r in results.values() if system in r["systems"]]
         axes[0].plot([p["PSNR"] for p in points], [p["LPIPS"] for p in points], "o", label=system, alpha=0.7)
         if clips:
-            heights = [c[system]["warping error"] / c[BICUBIC]["warping error"] if system in c else 0 for c in clips.values()]
-            axes[1].bar(np.arange(len(clips)) + 0.8 * systems.index(system) / len(systems), heights, 0.8 / len(systems),
-                        label=system)
+            heights = [c[system]["warping error"] / c[BICUBIC]["warping error"] if system in c else 0
+                       for c in clips.values()]
+            places = np.arange(len(clips)) + 0.8 * systems.index(system) / len(systems)
+            axes[1].bar(places, heights, 0.8 / len(systems), label=system)
     axes[0].set(xlabel="PSNR (dB), higher is better", ylabel="LPIPS, lower is better")
     axes[0].legend()
     if clips:
@@ -263,7 +265,7 @@ def _plot(results, path):
 
 
 def sheet(config):
-    """Writes sheet.file: the box (x, y, w, h) of sheet.name in bicubic, ours and the original, enlarged sheet.zoom times.
+    """Writes sheet.file: the box (x, y, w, h) of sheet.name in bicubic, ours and the original, enlarged by sheet.zoom.
 
     Run after `evaluate`; sheet.set is one of evaluate.sets.
     """

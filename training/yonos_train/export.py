@@ -2,12 +2,14 @@
 """Writes the folder that the element loads: diffusers' save_pretrained in fp16 plus our keys."""
 import json
 import pathlib
+import shutil
 
 import diffusers
 import torch
 
 from .config import needed
-from .networks import LAST, make_scheduler, smallest_unet, trained_autoencoder, trained_decoder, trained_unet
+from .networks import (LAST, make_scheduler, save_unet, smallest_unet, trained_autoencoder, trained_decoder,
+                       trained_unet)
 
 
 def export(config):
@@ -27,16 +29,23 @@ def export(config):
     else:
         unet = smallest_unet(autoencoder)
         yonos |= {"conditioning": "start_latent", "a": 1.0, "b": 0.0}
-    unet.to(dtype).save_pretrained(folder / "unet")
+    save_unet(unet.to(dtype), folder)
     autoencoder.to(dtype).save_pretrained(folder / "vae")
-    make_scheduler().save_pretrained(folder / "scheduler")
+    make_scheduler(config).save_pretrained(folder / "scheduler")
+    write_index(folder, {key: value for key, value in yonos.items() if value is not None})
+    print(folder)
+
+
+def write_index(folder, yonos, autoencoder="AutoencoderKL", scheduler=None):
+    """model_index.json with our keys; the scheduler's folder is copied where one is given."""
+    if scheduler:
+        shutil.copytree(scheduler, folder / "scheduler", dirs_exist_ok=True)
     index = {
         "_class_name": "YonosPipeline",
         "_diffusers_version": diffusers.__version__,
         "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
+        "vae": ["diffusers", autoencoder],
         "scheduler": ["diffusers", "DDIMScheduler"],
-        "yonos": {key: value for key, value in yonos.items() if value is not None},
+        "yonos": yonos,
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
-    print(folder)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The training loop that all stages share: optimiser, warm-up and cosine, EMA, accumulation, checkpoints that resume."""
+"""The loop that all stages share: optimiser, warm-up and cosine, EMA, accumulation, checkpoints that resume."""
 import math
 import signal
 import time
@@ -55,12 +55,12 @@ class _Trained:
 
 
 class Loop:
-    """Trains `module`'s parameters for the stage's `minutes` or `steps` on batches of `samples`, and `others`, a dictionary
-    of name: (module, learning rate), with it.
+    """Trains `module`'s parameters for the stage's `minutes` or `steps` on batches of `samples`, and `others`, a
+    dictionary of name: (module, learning rate), with it.
 
-    Step i draws its randomness from (seed, i), so that a resumed run continues as an uninterrupted one would. `picture`,
-    where there is one, makes of a batch what the stage's networks make of it; it goes to the sample sheets. `name` is the
-    checkpoint's, if it is not the stage's.
+    Step i draws its randomness from (seed, i), so that a resumed run continues as an uninterrupted one would.
+    `picture`, where there is one, makes of a batch what the stage's networks make of it; it goes to the sample sheets.
+    `name` is the checkpoint's, if it is not the stage's.
     """
 
     def __init__(self, config, stage, module, samples, others=None, picture=None, name=None):
@@ -135,7 +135,8 @@ class Loop:
         """
         report = None
         if processes().is_main_process:
-            report = Report(self.config, self.path.stem, self.length, "min" if self.by_clock else "steps", self.position())
+            unit = "min" if self.by_clock else "steps"
+            report = Report(self.config, self.path.stem, self.length, unit, self.position())
         data = batches(self.samples, self.config, self.steps * self.config["accumulate"])
         handler = signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stop", True))
         saved, compiling = time.monotonic(), True  # in the first step: not counted

@@ -53,8 +53,8 @@ class Motion:
         self.visible = [is_visible(a, b, flow) for a, b, flow in zip(originals, originals[1:], self.flows)]
 
     def warping_error(self, frames):
-        """Mean absolute difference, of 255, between a frame and the next, warped back to it along the original's motion,
-        where that is visible in both (Lai et al., ECCV 2018, with the absolute difference)."""
+        """Mean absolute difference, of 255, between a frame and the next, warped back to it along the original's
+        motion, where that is visible in both (Lai et al., ECCV 2018, with the absolute difference)."""
         total = count = 0
         for frame, after, flow, visible in zip(frames, frames[1:], self.flows, self.visible):
             change = np.abs(warp(after, flow).astype(np.float64) - frame)[visible]
@@ -62,7 +62,7 @@ class Motion:
         return total / max(count, 1)
 
     def flicker(self, frames):
-        """Mean absolute difference, of 255, between what changes from frame to frame and what changes in the original."""
+        """Mean absolute difference, of 255, between what changes from frame to frame and in the original."""
         changes = [np.abs((after.astype(np.float64) - frame) - (next_.astype(np.float64) - original)).mean()
                    for frame, after, original, next_ in zip(frames, frames[1:], self.originals, self.originals[1:])]
         return float(np.mean(changes))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Muon: momentum whose matrices are made orthogonal (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon)."""
+"""Muon: momentum whose matrices are made orthogonal (Jordan, 2024, https://kellerjordan.github.io/posts/muon)."""
 import torch
 
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # the post's coefficients: singular values come near 1 in five steps

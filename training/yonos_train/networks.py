@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 
 from .checkpoint import checkpoint_path, load_ema
 from .config import needed
@@ -13,6 +14,7 @@ from .devices import compiled, device
 
 BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 LAST = 999  # the timestep of inference
+PROMPT = "prompt_embeds.safetensors"
 
 
 def _from_folder(network, folder, part):
@@ -116,18 +118,45 @@ def unet_stage(config):
     return "distill" if config["distill"]["teacher"] else "direct"
 
 
+def _unet_of_folder(config, folder):
+    """A folder's U-Net, with the prompt's embedding that its cross-attention reads as `prompt_embeds` (1, tokens, dim),
+    and with a conv_in that sees [z_t, z_l]."""
+    unet = _from_folder(UNet2DConditionModel, folder, "unet")
+    if any("CrossAttn" in kind for kind in (*unet.config.down_block_types, *unet.config.up_block_types)):
+        path = pathlib.Path(folder) / PROMPT
+        if not path.exists():
+            raise SystemExit(f"{path} is missing, which the U-Net's cross-attention reads: write it with "
+                             f"python -m convert.prompt_embeds {folder}")
+        unet.prompt_embeds = load_file(path)["prompt_embeds"].float()
+    if unet.config.in_channels == unet.config.out_channels:
+        _widen(unet)
+    if config["gradient_checkpointing"]:
+        unet.enable_gradient_checkpointing()
+    return unet.to(memory_format=torch.channels_last)
+
+
+def _widen(unet):
+    """Makes a U-Net that sees z_t one that sees [z_t, z_l]: the new weights are 0, so it begins as what it was."""
+    old = unet.conv_in
+    unet.conv_in = torch.nn.Conv2d(2 * old.in_channels, old.out_channels, old.kernel_size, padding=old.padding)
+    with torch.no_grad():
+        unet.conv_in.weight.zero_()
+        unet.conv_in.weight[:, :old.in_channels] = old.weight
+        unet.conv_in.bias.copy_(old.bias)
+    unet.register_to_config(in_channels=2 * old.in_channels)
+
+
 def teacher_unet(config):
-    return _from_folder(UNet2DConditionModel, needed(config, "distill.teacher"), "unet").to(
-        memory_format=torch.channels_last)
+    return _unet_of_folder(config, needed(config, "distill.teacher"))
 
 
 def initial_unet(config, stage, autoencoder):
     """What direct or distill starts from: its init, else the teacher (distill) or new weights (direct)."""
     if config[stage]["init"]:
-        model = _from_folder(UNet2DConditionModel, config[stage]["init"], "unet")
-    else:
-        model = teacher_unet(config) if stage == "distill" else _new_unet(config, autoencoder)
-    return model.to(memory_format=torch.channels_last)
+        return _unet_of_folder(config, config[stage]["init"])
+    if stage == "distill":
+        return teacher_unet(config)
+    return _new_unet(config, autoencoder).to(memory_format=torch.channels_last)
 
 
 def trained_unet(config, autoencoder):
@@ -139,8 +168,15 @@ def trained_unet(config, autoencoder):
     return model
 
 
-def make_scheduler():
-    return DDIMScheduler(**BETAS, prediction_type="v_prediction", clip_sample=False)
+def save_unet(unet, folder):
+    """unet/ and, where it has cross-attention, prompt_embeds.safetensors of a model folder."""
+    unet.save_pretrained(pathlib.Path(folder) / "unet")
+    if hasattr(unet, "prompt_embeds"):
+        save_file({"prompt_embeds": unet.prompt_embeds.float().cpu().contiguous()}, pathlib.Path(folder) / PROMPT)
+
+
+def make_scheduler(config):
+    return DDIMScheduler(**BETAS, prediction_type=config["prediction_type"], clip_sample=False)
 
 
 def alphas_cumprod(steps=1000):
@@ -149,14 +185,17 @@ def alphas_cumprod(steps=1000):
 
 
 class OneStep:
-    """zhat(z_t, z_l, t) of a v-predicting U-Net that sees [z_t, z_l]."""
+    """zhat(z_t, z_l, t) of a U-Net that sees [z_t, z_l] and predicts v or the noise."""
 
     def __init__(self, unet, config):
-        self.alphas = alphas_cumprod().to(device())
-        context = torch.zeros(1, 1, 8, device=device())  # text-free: diffusers wants the argument, no layer reads it
+        self.alphas, self.kind = alphas_cumprod().to(device()), config["prediction_type"]
+        if self.kind not in ("v_prediction", "epsilon"):
+            raise SystemExit(f"prediction_type {self.kind!r}: there are v_prediction and epsilon")
+        # Without cross-attention no layer reads the context, but diffusers wants it.
+        context = getattr(unet, "prompt_embeds", torch.zeros(1, 1, 8)).to(device())
 
         def call(z, z_l, t):
-            return unet(torch.cat([z, z_l], 1), t, encoder_hidden_states=context).sample
+            return unet(torch.cat([z, z_l], 1), t, encoder_hidden_states=context.expand(len(z), -1, -1)).sample
         self.unet = compiled(config, call)
 
     def noisy(self, z_h, t, noise):
@@ -170,7 +209,10 @@ class OneStep:
 
     def __call__(self, z, z_l, t):
         a = self.alphas[t].view(-1, 1, 1, 1)
-        return a.sqrt() * z - (1 - a).sqrt() * self.unet(z, z_l, t).float()
+        out = self.unet(z, z_l, t).float()
+        if self.kind == "epsilon":
+            return (z - (1 - a).sqrt() * out) / a.sqrt()
+        return a.sqrt() * z - (1 - a).sqrt() * out
 
     def from_noise(self, z_l, noise):
         """What inference does: one step from t = LAST."""

@@ -19,8 +19,9 @@ class Report:
     def __init__(self, config, stage, length, unit, position):
         self.stage, self.length, self.unit = stage, length, unit
         self.writer = SummaryWriter(pathlib.Path(config["runs"]) / config["name"] / "tensorboard" / stage)
-        self.bar = tqdm(total=length, initial=min(position, length), desc=stage, unit=unit, disable=not sys.stderr.isatty(),
-                        bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left {postfix}")
+        layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left {postfix}"
+        self.bar = tqdm(total=length, initial=min(position, length), desc=stage, unit=unit, bar_format=layout,
+                        disable=not sys.stderr.isatty())
         self.sums, self.count, self.printed = {}, 0, time.monotonic()
         self.begun, self.first = time.monotonic(), position
 
@@ -41,8 +42,8 @@ class Report:
         if self.bar.disable:
             now = time.monotonic()
             left = (self.length - position) / max(position - self.first, 1e-9) * (now - self.begun)
-            print(f"{self.stage} {steps}  {position:.1f} of {self.length} {self.unit}, {tqdm.format_interval(left)} left  "
-                  f"{figures}", flush=True)
+            print(f"{self.stage} {steps}  {position:.1f} of {self.length} {self.unit}, "
+                  f"{tqdm.format_interval(left)} left  {figures}", flush=True)
         self.sums, self.count, self.printed = {}, 0, time.monotonic()
 
     def sheet(self, rows, steps, path):
@@ -61,7 +62,8 @@ class Report:
 def contact_sheet(rows):
     """(3, H, W) bytes: the rows' pictures, all of one size, side by side on white."""
     height, width = rows[0][0].shape[1:]
-    sheet = torch.full((3, len(rows) * (height + GAP) - GAP, len(rows[0]) * (width + GAP) - GAP), 255, dtype=torch.uint8)
+    size = len(rows) * (height + GAP) - GAP, len(rows[0]) * (width + GAP) - GAP
+    sheet = torch.full((3, *size), 255, dtype=torch.uint8)
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
             y, x = i * (height + GAP), j * (width + GAP)

@@ -48,8 +48,8 @@ def make_upscaler(config, latents, unet):
 
 
 def ddim(one_step, z_l, noise, steps):
-    """The clean latent after `steps` DDIM steps without noise (Song et al., ICLR 2021), from t = LAST down, evenly spaced so
-    that one step is the first ("trailing", Lin et al., WACV 2024)."""
+    """The clean latent after `steps` DDIM steps without noise (Song et al., ICLR 2021), from t = LAST down, evenly
+    spaced so that one step is the first ("trailing", Lin et al., WACV 2024)."""
     times = [round((LAST + 1) * (1 - i / steps)) - 1 for i in range(steps)]
     z = noise
     with torch.no_grad():
