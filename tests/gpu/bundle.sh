@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Makes one folder with all that tests/gpu/run.sh needs on a machine with a GPU: programs, plugin, CUDA module, the
+# shared libraries that are not CUDA's or the C library's (GStreamer's too), models, and the tests' data.
+#
+#   tests/gpu/bundle.sh BUILD-FOLDER OUT-FOLDER        then, over there: OUT-FOLDER/run.sh
+set -eu
+[ $# = 2 ] || { echo "usage: $0 BUILD-FOLDER OUT-FOLDER" >&2; exit 2; }
+build=$(cd "$1" && pwd)
+source=$(cd "$(dirname "$0")/../.." && pwd)
+limit=60 # MiB
+mkdir -p "$2"
+out=$(cd "$2" && pwd)
+rm -rf "$out/bin" "$out/lib" "$out/plugins" "$out/models" "$out/tests" "$out/lib.tar.xz"
+mkdir -p "$out/bin" "$out/lib" "$out/plugins" "$out/models" "$out/tests"
+
+for program in tools/yonos-bench tools/yonos-run tests/checkop/checkop tests/golden/golden tests/gpu/describe-device; do
+  [ ! -x "$build/$program" ] || cp "$build/$program" "$out/bin/"
+done
+for program in gst-launch-1.0 gst-inspect-1.0; do
+  path=$(command -v "$program" || true)
+  [ -z "$path" ] || cp "$path" "$out/bin/"
+done
+[ ! -f "$build/cuda/libyonos-cuda.so" ] || cp "$build/cuda/libyonos-cuda.so" "$out/lib/"
+cp "$build"/engine/libyonos.so.[0-9] "$out/lib/"
+[ ! -f "$build/gst-plugin/libgstyonossr.so" ] || cp "$build/gst-plugin/libgstyonossr.so" "$out/plugins/"
+gst_plugins=$(pkg-config --variable=pluginsdir gstreamer-1.0 2>/dev/null || true)
+for plugin in coreelements videotestsrc videoconvertscale; do
+  [ ! -f "$gst_plugins/libgst$plugin.so" ] || cp "$gst_plugins/libgst$plugin.so" "$out/plugins/"
+done
+scanner=$(pkg-config --variable=pluginscannerdir gstreamer-1.0 2>/dev/null || true)/gst-plugin-scanner
+[ ! -x "$scanner" ] || cp "$scanner" "$out/bin/"
+
+# What ldd names, but for CUDA's libraries (the other machine has its own) and the C library with its loader.
+LD_LIBRARY_PATH=$out/lib ldd "$out"/bin/* "$out"/plugins/*.so "$out"/lib/*.so* 2>/dev/null |
+  awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
+  grep -Ev '/(libc|libm|libdl|librt|libpthread|libresolv|ld-linux[^/]*|libcuda|libcudart|libcudnn[^/]*|libcublas[^/]*|libnv[^/]*)\.so' |
+  while read -r library; do
+    [ -e "$out/lib/$(basename "$library")" ] || cp -L "$library" "$out/lib/"
+  done
+strip --strip-unneeded "$out"/bin/* "$out"/lib/* "$out"/plugins/* 2>/dev/null || true
+XZ_OPT=-1 tar -C "$out" -cJf "$out/lib.tar.xz" lib
+rm -r "$out/lib"
+
+cp -r "$source"/models/yonos-lite-x2 "$out/models/"
+cp -r "$source"/tests/golden/models "$out/tests/golden"
+cp -r "$source"/tests/cuda-plan/models "$out/tests/shapes"
+cp "$source"/tests/gpu/run.sh "$source"/tests/gpu/run.py "$source"/tests/gpu/random_models.py \
+  "$source"/tests/gpu/pytorch.py "$out/"
+
+size=$(du -sm "$out" | cut -f1)
+echo "$out: $size MiB"
+[ "$size" -lt "$limit" ] || { echo "$out is larger than $limit MiB" >&2; exit 1; }
