@@ -55,9 +55,13 @@ template <typename T> struct Width {
     enum { value = 16 / sizeof(T) };
 };
 
-template <int N, typename T> __device__ static inline void load(const T *from, float (&to)[N]) {
+template <int N, typename T> __device__ static inline Vector<T, N> load_vector(const T *from) {
     YONOS_CHECK_ALIGNED(from, sizeof(T) * N);
-    const Vector<T, N> vector = *reinterpret_cast<const Vector<T, N> *>(from);
+    return *reinterpret_cast<const Vector<T, N> *>(from);
+}
+
+template <int N, typename T> __device__ static inline void load(const T *from, float (&to)[N]) {
+    const Vector<T, N> vector = load_vector<N>(from);
     YONOS_UNROLL
     for (int i = 0; i < N; i++)
         to[i] = to_float(vector.v[i]);

@@ -41,15 +41,29 @@ __global__ void group_moments(const Moments *partials, Cut cut, Norm norm, Scale
         scales[static_cast<size_t>(blockIdx.y) * cut.channels + c] = scale_of(norm, *group, c);
 }
 
-/* The thread's channels of one pixel. */
+/* A thread's channels of every `step`th pixel from `begin` to `end`. Four pixels are under way at a time: out may be in,
+ * so the compiler cannot move a load before a store by itself. */
 template <typename T, int N>
-__device__ static void apply(T *out, const T *x, const Scale (&scales)[N], YonosActivation activation) {
-    float v[N];
-    load<N>(x, v);
-    YONOS_UNROLL
-    for (int i = 0; i < N; i++)
-        v[i] = activate((v[i] - scales[i].mean) * scales[i].scale + scales[i].shift, activation);
-    store<N>(out, v);
+__device__ static void apply(T *out, const Joined<T> &in, int channel, int channels, const Scale (&scales)[N],
+                             YonosActivation activation, size_t begin, size_t end, int step) {
+    enum { AHEAD = 4 };
+    for (size_t p = begin; p < end; p += AHEAD * step) {
+        Vector<T, N> x[AHEAD];
+        YONOS_UNROLL
+        for (int a = 0; a < AHEAD; a++)
+            if (p + a * step < end)
+                x[a] = load_vector<N>(in.at(p + a * step, channel));
+        YONOS_UNROLL
+        for (int a = 0; a < AHEAD; a++) {
+            if (p + a * step >= end)
+                break;
+            float v[N];
+            YONOS_UNROLL
+            for (int i = 0; i < N; i++)
+                v[i] = activate((to_float(x[a].v[i]) - scales[i].mean) * scales[i].scale + scales[i].shift, activation);
+            store<N>(out + (p + a * step) * channels + channel, v);
+        }
+    }
 }
 
 template <typename T, int N>
@@ -57,17 +71,14 @@ __global__ void group_norm_apply(T *out, Joined<T> in, Cut cut, const Scale *sca
     Place place = place_of(cut);
     if (place.idle)
         return;
-    int channel = place.vector * N, end = blockIdx.x * cut.chunk + chunk_pixels(cut, blockIdx.x);
-    size_t image = blockIdx.z;
+    int channel = place.vector * N;
+    size_t image = blockIdx.z, first = image * cut.pixels + blockIdx.x * cut.chunk;
     Scale own[N];
     YONOS_UNROLL
     for (int i = 0; i < N; i++)
         own[i] = scales[image * cut.channels + channel + i];
-    YONOS_UNROLL_4
-    for (int p = blockIdx.x * cut.chunk + place.row; p < end; p += cut.rows) {
-        size_t pixel = image * cut.pixels + p;
-        apply(out + pixel * cut.channels + channel, in.at(pixel, channel), own, activation);
-    }
+    apply(out, in, channel, cut.channels, own, activation, first + place.row, first + chunk_pixels(cut, blockIdx.x),
+          cut.rows);
 }
 
 template <typename T, int N>
@@ -125,9 +136,7 @@ template <typename T, int N> __global__ void group_norm_whole(T *out, Joined<T> 
     YONOS_UNROLL
     for (int i = 0; i < N; i++)
         own[i] = scale_of(norm, *group, channel + i);
-    YONOS_UNROLL_4
-    for (int p = row; p < pixels; p += rows)
-        apply(out + (first + p) * channels + channel, in.at(first + p, channel), own, norm.activation);
+    apply(out, in, channel, channels, own, norm.activation, first + row, first + pixels, rows);
 }
 
 template <typename T, int N>
