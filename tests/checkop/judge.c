@@ -9,7 +9,7 @@
 #include "scale.h"
 
 #define CONDITION_TOLERANCE 4e-6
-#define FLOOR 1e-35 /* denormals may be flushed */
+#define FLUSHED 1e-35 /* denormal floats may be flushed */
 
 /* ---- tolerances ------------------------------------------------------------------------------ */
 
@@ -97,9 +97,12 @@ static gboolean judge_exact(const Expectation *e, const Instance *instance, cons
     return TRUE;
 }
 
+/* What is lost of any number, however small. */
+static double floor_of(YonosDType dtype) { return dtype == YONOS_DTYPE_F16 ? 0x1p-25 : FLUSHED; }
+
 double judge_bound(const Expectation *e, gsize i, double wanted, Tolerance tolerance, YonosDType dtype) {
     return tolerance.element * (double)e->magnitude[i] + CONDITION_TOLERANCE * (double)e->condition[i] +
-           numbers_rounding(dtype) * fabs(wanted) + FLOOR;
+           numbers_rounding(dtype) * fabs(wanted) + floor_of(dtype);
 }
 
 /* How far off all elements are together, and how far they may be. */
@@ -108,10 +111,11 @@ typedef struct {
 } Sums;
 
 static double normalised_bound(const Sums *sums, const Expectation *e, const Instance *instance, Tolerance tolerance) {
+    YonosDType dtype = instance->node.out ? instance->node.out->dtype : YONOS_DTYPE_F32;
     /* In a frame of few pixels one code between two is not seldom. */
     double free_code = instance->node.op == YONOS_OP_UNPACK ? 1.0 : 0.0;
     return tolerance.rms * sqrt(sums->magnitude) + CONDITION_TOLERANCE * sqrt(sums->condition) + sqrt(sums->rounding) +
-           free_code + FLOOR * sqrt((double)e->count);
+           free_code + floor_of(dtype) * sqrt((double)e->count);
 }
 
 gboolean judge(const Expectation *e, const Instance *instance, const Result *result, Tolerance tolerance,
