@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Once warm, a frame allocates nothing.
+ * Once warm, a frame allocates nothing; and where the large pieces (arena, workspace, packed weights) cannot be had,
+ * there is one error of code MEMORY, and the upscaler works as soon as they can.
  *
  * This program's malloc() and its kin count the calls and pass them on to glibc. oneDNN builds a small table of
  * arguments for each call of a primitive, and frees it; what is allocated from inside it is counted apart, must be
@@ -9,6 +10,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "picture.h"
@@ -27,6 +29,7 @@ static int library_calls;   /* atomic: oneDNN's and its C++ runtime's */
 static int library_bytes;   /* atomic: of these */
 static const void *caller;  /* of one that was counted */
 static int freed;           /* atomic: calls of free() with something in it */
+static int until_failure;   /* of the engine's aligned allocations, that many succeed and one fails; 0: none fails */
 
 static gboolean is_library(const void *address) {
     Dl_info info;
@@ -72,7 +75,10 @@ void *aligned_alloc(size_t alignment, size_t size) {
 }
 
 int posix_memalign(void **memory, size_t alignment, size_t size) {
-    count(size, __builtin_return_address(0));
+    const void *from = __builtin_return_address(0);
+    count(size, from);
+    if (until_failure > 0 && !is_library(from) && --until_failure == 0)
+        return ENOMEM;
     *memory = __libc_memalign(alignment, size);
     return *memory ? 0 : ENOMEM;
 }
@@ -159,6 +165,51 @@ static void test_counter(void) {
     g_assert_cmpint(library_calls, ==, 0);
 }
 
+/* ---- failures ------------------------------------------------------------------------------------------- */
+
+/* Everything from the upscaler to the first frame with the given allocation failing; FALSE where there are fewer. */
+static gboolean fail_at(YonosModel *model, const YonosOptions *options, int which, Picture *in, Picture *out) {
+    GError *error = NULL;
+    until_failure = which;
+    YonosUpscaler *upscaler = yonos_upscaler_new(model, options, &error);
+    gboolean ok = upscaler && yonos_upscaler_process(upscaler, &in->frame, &out->frame, 0, &error);
+    gboolean failed = until_failure == 0;
+    until_failure = 0;
+    g_assert_true(ok != failed);
+    if (failed) {
+        g_assert_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY);
+        g_assert_nonnull(strstr(error->message, "out of memory"));
+        g_clear_error(&error);
+    }
+    if (upscaler) {
+        ok = yonos_upscaler_process(upscaler, &in->frame, &out->frame, 0, &error);
+        g_assert_no_error(error);
+        g_assert_true(ok);
+    }
+    yonos_upscaler_free(upscaler);
+    return failed;
+}
+
+static void test_failures(gconstpointer backend) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(YonosModel) model = yonos_model_open(GOLDEN_MODELS "/text-free", &error);
+    g_assert_no_error(error);
+    int scale = yonos_model_get_scale(model), failures = 0;
+    g_autoptr(Picture) in = picture_new(YONOS_FORMAT_RGB, 9, 7, PICTURE_TIGHT);
+    g_autoptr(Picture) out = picture_new(YONOS_FORMAT_RGB, 9 * scale, 7 * scale, PICTURE_TIGHT);
+    YonosOptions options = YONOS_OPTIONS_INIT;
+    options.backend = backend;
+    options.threads = 1;
+    while (fail_at(model, &options, failures + 1, in, out))
+        failures++;
+    size_t held = mallinfo2().uordblks;
+    for (int i = 1; i <= failures; i++)
+        fail_at(model, &options, i, in, out);
+    g_assert_cmpuint(mallinfo2().uordblks, <, held + (1 << 16)); /* the second time nothing is left behind */
+    g_test_message("%s: %d allocations failed, one at a time", options.backend, failures);
+    g_assert_cmpint(failures, >=, 2); /* arena and workspace at least */
+}
+
 static void test_whole_frames(void) {
     check(DEFAULT_MODEL, YONOS_PRECISION_F32, 0, YONOS_FORMAT_RGB);
     check(DEFAULT_MODEL, YONOS_PRECISION_AUTO, 0, YONOS_FORMAT_NV12);
@@ -175,5 +226,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/allocations/counter", test_counter);
     g_test_add_func("/allocations/whole-frames", test_whole_frames);
     g_test_add_func("/allocations/tiles", test_tiles);
+    g_test_add_data_func("/allocations/failures/ref", "ref", test_failures);
+    g_test_add_data_func("/allocations/failures/cpu", "cpu", test_failures);
     return g_test_run();
 }
