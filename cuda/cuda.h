@@ -41,6 +41,8 @@ typedef struct {
     CudaTune *tune;
     GHashTable *weights;  /* weights.c */
     gsize weight_bytes;
+    GHashTable *blocks;   /* memory.c: device memory -> bytes */
+    gsize allocated;      /* their sum */
     GSList *downloads;    /* frame.c: what finish() still has to copy into the caller's frames */
     gboolean recording;
 } YonosCuda;
@@ -60,6 +62,7 @@ gboolean cuda_check(const YonosCuda *cuda, cudaError_t status, const char *call,
 /* ---- memory (memory.c) ---------------------------------------------------------------------------- */
 
 void cuda_fill_memory(YonosBackend *backend);
+void cuda_memory_free(YonosCuda *cuda);
 /* Makes the backend's device the calling thread's. */
 gboolean cuda_enter(const YonosCuda *cuda, GError **error);
 /* Device memory, 256-byte aligned; at least one byte. Free with cuda_free(), which takes NULL. */

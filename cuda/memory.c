@@ -8,11 +8,26 @@ gboolean cuda_enter(const YonosCuda *cuda, GError **error) {
     return cuda_call(cuda, error, cudaSetDevice, cuda->device);
 }
 
+static gboolean check_limit(const YonosCuda *cuda, gsize bytes, GError **error) {
+    gsize limit = cuda->base.memory_limit, sum;
+    if (limit == 0 || (yonos_size_add(cuda->allocated, bytes, &sum) && sum <= limit))
+        return TRUE;
+    return yonos_fail(error, YONOS_ERROR_MEMORY,
+                      "backend cuda: %s: %.1f MiB are in use, and max-vram is %.1f MiB; use a larger max-vram, a smaller "
+                      "frame or a smaller tile-size",
+                      cuda->label, (double)cuda->allocated / (1 << 20), (double)limit / (1 << 20));
+}
+
 void *cuda_allocate(YonosCuda *cuda, gsize bytes, GError **error) {
     void *memory = NULL;
     GError *failure = NULL;
-    if (cuda_enter(cuda, &failure) && cuda_call(cuda, &failure, cudaMalloc, &memory, MAX(bytes, 1)))
+    bytes = MAX(bytes, 1);
+    if (cuda_enter(cuda, &failure) && check_limit(cuda, bytes, &failure) &&
+        cuda_call(cuda, &failure, cudaMalloc, &memory, bytes)) {
+        g_hash_table_insert(cuda->blocks, memory, GSIZE_TO_POINTER(bytes));
+        cuda->allocated += bytes;
         return memory;
+    }
     g_prefix_error(&failure, "%.1f MiB of device memory: ", (double)bytes / (1 << 20));
     g_propagate_error(error, failure);
     return NULL;
@@ -20,9 +35,15 @@ void *cuda_allocate(YonosCuda *cuda, gsize bytes, GError **error) {
 
 void cuda_free(YonosCuda *cuda, void *memory) {
     g_autoptr(GError) error = NULL;
-    if (memory && !cuda_call(cuda, &error, cudaFree, memory)) /* whichever device is current */
-        g_debug("%s", error->message); /* of a device that failed before */
+    if (!memory)
+        return;
+    cuda->allocated -= GPOINTER_TO_SIZE(g_hash_table_lookup(cuda->blocks, memory));
+    g_hash_table_remove(cuda->blocks, memory);
+    if (!cuda_call(cuda, &error, cudaFree, memory)) /* whichever device is current */
+        g_debug("%s", error->message);              /* of a device that failed before */
 }
+
+void cuda_memory_free(YonosCuda *cuda) { g_clear_pointer(&cuda->blocks, g_hash_table_unref); }
 
 static gboolean copy(YonosCuda *cuda, void *to, const void *from, gsize bytes, enum cudaMemcpyKind kind,
                      GError **error) {
@@ -63,6 +84,7 @@ static gboolean finish(YonosBackend *backend, GError **error) {
 }
 
 void cuda_fill_memory(YonosBackend *backend) {
+    ((YonosCuda *)backend)->blocks = g_hash_table_new(NULL, NULL);
     backend->allocate = allocate;
     backend->release = release;
     backend->upload = upload;

@@ -145,6 +145,7 @@ static void destroy(YonosBackend *backend) {
     cuda_tune_free(cuda->tune);
     cuda_current_free(cuda);
     cuda_weights_free(cuda);
+    cuda_memory_free(cuda);
     cuda_libraries_free(cuda->libraries);
     if (cuda->stream)
         cudaStreamDestroy(cuda->stream);

@@ -13,6 +13,7 @@
 
 enum {
     KEPT_PLANS = 2,
+    MIN_TILE = 64,           /* output pixels; tile-size's own limit */
     MAX_OUTPUT_SIDE = 16384, /* noise counters hold 16-bit latent coordinates; and no frame is larger */
 };
 
@@ -96,6 +97,7 @@ static gboolean check_range(const char *name, gint64 value, gint64 low, gint64 h
 static gboolean check_options(const YonosOptions *o, GError **error) {
     if (!check_range("precision", (gint64)o->precision, YONOS_PRECISION_AUTO, YONOS_PRECISION_F16, error) ||
         !check_range("threads", o->threads, 0, 256, error) ||
+        !check_range("max-vram", o->max_vram, 0, G_MAXINT, error) ||
         !check_range("noise-mode", (gint64)o->noise_mode, YONOS_NOISE_PER_FRAME, YONOS_NOISE_STATIC, error) ||
         !check_range("colour-fix", (gint64)o->colour_fix, YONOS_COLOUR_FIX_DEFAULT, YONOS_COLOUR_FIX_BACK_PROJECTION,
                      error))
@@ -110,7 +112,7 @@ YonosUpscaler *yonos_upscaler_new(YonosModel *model, const YonosOptions *options
     if (!check_options(o, error))
         return NULL;
     YonosShared *shared =
-        yonos_shared_open(model, o->backend ? o->backend : "auto", o->precision, o->threads, error);
+        yonos_shared_open(model, o->backend ? o->backend : "auto", o->precision, o->threads, o->max_vram, error);
     if (!shared)
         return NULL;
     YonosUpscaler *upscaler = g_new0(YonosUpscaler, 1);
@@ -153,6 +155,33 @@ static void move_to_front(YonosUpscaler *upscaler, guint index) {
     upscaler->kept[0] = kept;
 }
 
+/*
+ * A new plan. Where memory does not suffice for the tiles, smaller ones are tried, half the side each time, and a warning
+ * says so: another grid is another picture. The error is that of the first try.
+ */
+static YonosPlan *make_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, GError **error) {
+    YonosFrameSpec smaller = *spec;
+    g_autoptr(GError) first = NULL;
+    for (;;) {
+        g_autoptr(GError) failure = NULL;
+        YonosGraph *graph = yonos_model_build_frame(upscaler->model, &smaller, &failure);
+        int side = graph ? MAX(graph->grid->tile_w, graph->grid->tile_h) : 0;
+        YonosPlan *plan = graph ? yonos_plan_new(upscaler->backend, graph, FALSE, &failure) : NULL;
+        if (plan && first)
+            g_warning("%s; tiles of %d pixels are used instead", first->message, side);
+        if (plan)
+            return plan;
+        gboolean memory = g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_MEMORY);
+        if (!first)
+            first = g_steal_pointer(&failure);
+        if (!memory || side / 2 < MIN_TILE) {
+            g_propagate_error(error, g_steal_pointer(&first));
+            return NULL;
+        }
+        smaller.tile_size = side / 2;
+    }
+}
+
 /* The plan for `spec`, from the kept ones or new; the oldest goes first so that its memory can serve. */
 static YonosPlan *get_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, GError **error) {
     for (guint i = 0; i < KEPT_PLANS && upscaler->kept[i].plan; i++) {
@@ -163,8 +192,7 @@ static YonosPlan *get_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, 
     }
     move_to_front(upscaler, KEPT_PLANS - 1);
     g_clear_pointer(&upscaler->kept[0].plan, yonos_plan_free);
-    YonosGraph *graph = yonos_model_build_frame(upscaler->model, spec, error);
-    YonosPlan *plan = graph ? yonos_plan_new(upscaler->backend, graph, FALSE, error) : NULL;
+    YonosPlan *plan = make_plan(upscaler, spec, error);
     upscaler->kept[0] = (KeptPlan){*spec, plan};
     if (!plan) { /* free places stand at the end */
         memmove(&upscaler->kept[0], &upscaler->kept[1], (KEPT_PLANS - 1) * sizeof upscaler->kept[0]);

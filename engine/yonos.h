@@ -141,9 +141,10 @@ typedef struct {
     YonosColourFix colour_fix;
     int tile_size;             /* output pixels, 64 to 8192; 0: chosen from the frame size and the model */
     int tile_overlap;          /* output pixels; -1: chosen from the model */
+    int max_vram;              /* MiB of the GPU's memory that may be used; 0: all there is. Nothing to the CPU */
 } YonosOptions;
 
-#define YONOS_OPTIONS_INIT { NULL, YONOS_PRECISION_AUTO, 0, 0, YONOS_NOISE_STATIC, YONOS_COLOUR_FIX_DEFAULT, 0, -1 }
+#define YONOS_OPTIONS_INIT { NULL, YONOS_PRECISION_AUTO, 0, 0, YONOS_NOISE_STATIC, YONOS_COLOUR_FIX_DEFAULT, 0, -1, 0 }
 
 typedef struct _YonosUpscaler YonosUpscaler;
 

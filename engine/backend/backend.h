@@ -51,6 +51,7 @@ struct _YonosBackend {
     const char *device;       /* in words */
     int threads;
     YonosDType dtype;         /* storage type of the networks' activations */
+    gsize memory_limit;       /* bytes that allocate() may give in all, set by the user; 0: no limit. Devices only */
     gboolean parallel_runs;   /* kernels of different plans may run in several threads at once; preparing never may */
     YonosOp op[YONOS_OP_COUNT];
 
@@ -100,7 +101,7 @@ YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, GErro
  */
 #define YONOS_CUDA_MODULE "libyonos-cuda." G_MODULE_SUFFIX
 #define YONOS_CUDA_ENTRY "yonos_cuda_open"
-enum { YONOS_BACKEND_ABI = 1 }; /* to be raised when this header or graph.h changes */
+enum { YONOS_BACKEND_ABI = 2 }; /* to be raised when this header or graph.h changes */
 typedef YonosBackend *(*YonosCudaEntry)(int abi, YonosPrecision precision, int device, GError **error);
 
 /* ref's table, which others start from. */

@@ -8,7 +8,7 @@ struct _YonosShared {
     gconstpointer model;
     char *name;
     YonosPrecision precision;
-    int threads;
+    int threads, max_vram;
     guint users;
     YonosBackend *backend;
     GMutex lock;
@@ -17,27 +17,30 @@ struct _YonosShared {
 static GMutex list_lock;
 static GSList *list; /* YonosShared, under list_lock */
 
-static YonosShared *find(gconstpointer model, const char *name, YonosPrecision precision, int threads) {
+static YonosShared *find(gconstpointer model, const char *name, YonosPrecision precision, int threads,
+                         int max_vram) {
     for (GSList *item = list; item; item = item->next) {
         YonosShared *shared = item->data;
         if (shared->model == model && strcmp(shared->name, name) == 0 && shared->precision == precision &&
-            shared->threads == threads)
+            shared->threads == threads && shared->max_vram == max_vram)
             return shared;
     }
     return NULL;
 }
 
 YonosShared *yonos_shared_open(gconstpointer model, const char *name, YonosPrecision precision, int threads,
-                               GError **error) {
+                               int max_vram, GError **error) {
     g_mutex_lock(&list_lock);
-    YonosShared *shared = find(model, name, precision, threads);
+    YonosShared *shared = find(model, name, precision, threads, max_vram);
     YonosBackend *backend = shared ? NULL : yonos_backend_open(name, precision, threads, error);
     if (backend) {
+        backend->memory_limit = (gsize)max_vram << 20;
         shared = g_new0(YonosShared, 1);
         *shared = (YonosShared){.model = model,
                                 .name = g_strdup(name),
                                 .precision = precision,
                                 .threads = threads,
+                                .max_vram = max_vram,
                                 .backend = backend};
         g_mutex_init(&shared->lock);
         list = g_slist_prepend(list, shared);

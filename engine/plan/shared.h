@@ -16,7 +16,7 @@ typedef struct _YonosShared YonosShared;
  * Thread-safe. Errors: those of yonos_backend_open().
  */
 YonosShared *yonos_shared_open(gconstpointer model, const char *name, YonosPrecision precision, int threads,
-                               GError **error);
+                               int max_vram, GError **error);
 /* One user less; the last one closes the backend. Takes NULL. Thread-safe. */
 void yonos_shared_close(YonosShared *shared);
 
