@@ -29,6 +29,7 @@ static void test_kept(void) {
     cuda_tune_free(tune);
     cuda_tune_free(other);
     g_autofree char *path = only_file();
+    g_assert_true(g_str_has_suffix(path, ".txt"));
     tune = cuda_tune_new("device, driver 1");
     g_assert_cmpstr(cuda_tune_get(tune, "conv a"), ==, "engine 1 2=3");
     g_assert_cmpstr(cuda_tune_get(tune, "conv b"), ==, "engine 4");
