@@ -225,11 +225,12 @@ class Player(Case):
 
     def test_keys(self):
         with self.screen(), self.running(f"{BUILD}/player", "in.mp4", "ximagesink") as player:
-            self.run_it("xdotool", "mousemove", "20", "20")
             after = self.settled()
+            # Without a window manager keys go to the window under the pointer.
+            self.run_it("xdotool", "mousemove", "20", "20")
             self.key("b")
             before = self.settled()
-            self.assertLess(self.alike(before, after, 0, WIDTH), 0.9)
+            self.assertLess(self.alike(before, after, 0, WIDTH), 0.5)
             self.key("b")
             self.assertGreater(self.alike(self.settled(), after, 0, WIDTH), 0.97)
             self.key("s")
