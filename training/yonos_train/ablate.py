@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from . import autoencoder, checkpoint, diffusion
-from .ablate_report import write_report
+from .ablate_report import sampled, write_report
 from .config import needed
 from .data import Samples, batches
 from .devices import autocast, device
@@ -173,8 +173,8 @@ def _sampled(name, config, data, figures):
     rows = {}
     for steps in config["ablate"]["ddim_steps"]:
         begin = time.monotonic()
-        rows[f"{name}, {steps} steps"] = _decoded(config, data, figures, steps, tuned=False)
-        print(f"{config['name']}: {steps} steps in {time.monotonic() - begin:.0f} s", flush=True)
+        rows[sampled(name, steps)] = _decoded(config, data, figures, steps, tuned=False)
+        print(f"{config['name']}: {sampled(name, steps)} in {time.monotonic() - begin:.0f} s", flush=True)
     rows[f"{name}, 1 step, tuned decoder"] = _decoded(config, data, figures, 1, tuned=True)
     return rows
 

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 from matplotlib.figure import Figure
 
-FIGURES = {"PSNR": 2, "LPIPS": 3, "Frechet": 1}
+FIGURES = {"PSNR": 2, "LPIPS": 3, "Frechet": 0}
 BETTER = {"PSNR": 1, "LPIPS": -1, "Frechet": -1}
 
 _HEAD = """# The paper's claims at our scale
@@ -26,6 +26,15 @@ with the original decoder. Here both are tried with small networks: U-Net of wid
   (trailing).
 - Mean and standard deviation over the seeds.
 """
+
+
+def counted(steps):
+    return "1 step" if steps == 1 else f"{steps} steps"
+
+
+def sampled(name, steps):
+    """The row of a U-Net sampled in so many steps, with the autoencoder's own decoder."""
+    return f"{name}, {counted(steps)}"
 
 
 def write_report(config, results):
@@ -67,17 +76,17 @@ def _mean(values, digits):
 def _verdicts(seeds, steps):
     """One line per comparison: how large the difference is, and in how many seeds it has the claim's sign."""
     fewest, most = min(steps), max(steps)
-    lines = [_verdict(seeds, f"(a) distilled against direct, {n} steps", f"distilled, {n} steps", f"direct, {n} steps")
-             for n in steps]
-    gains = {n: _gain(seeds, f"distilled, {n} steps", f"direct, {n} steps", "LPIPS").mean() for n in steps}
+    lines = [_verdict(seeds, f"(a) distilled against direct, {counted(n)}", sampled("distilled", n),
+                      sampled("direct", n)) for n in steps]
+    gains = {n: _gain(seeds, sampled("distilled", n), sampled("direct", n), "LPIPS").mean() for n in steps}
     largest = max(gains, key=gains.get)
-    lines.append(f"- (a) the gain in LPIPS is largest at {largest} steps: "
+    lines.append(f"- (a) the gain in LPIPS is largest at {counted(largest)}: "
                  + ("as claimed." if largest == fewest else "not as claimed."))
     tuned = "distilled, 1 step, tuned decoder"
-    lines.append(_verdict(seeds, f"(b) one step and tuned decoder against {most} steps and original decoder, distilled",
-                          tuned, f"distilled, {most} steps"))
-    lines.append(_verdict(seeds, f"(b) the same against {most} steps of the direct U-Net", tuned,
-                          f"direct, {most} steps"))
+    lines.append(_verdict(seeds, f"(b) one step, tuned decoder against {counted(most)}, original decoder, distilled",
+                          tuned, sampled("distilled", most)))
+    lines.append(_verdict(seeds, f"(b) the same against {counted(most)} of the direct U-Net", tuned,
+                          sampled("direct", most)))
     lines.append(_verdict(seeds, "the one step against no U-Net, both decoders tuned", tuned,
                           "no U-Net, tuned decoder"))
     return "\n".join(lines) + "\n"
@@ -97,21 +106,24 @@ def _verdict(seeds, what, ours, other):
     gain = _gain(seeds, ours, other, "LPIPS")
     relative = 100 * gain.mean() / _values(seeds, other, "LPIPS").mean()
     holds = "holds" if (gain > 0).all() else "does not hold" if (gain <= 0).all() else "is not decided"
-    return f"- {what}: {'; '.join(parts)}. By LPIPS ({relative:+.0f} % lower) it {holds}."
+    change = f"{abs(relative):.0f} % {'lower' if relative > 0 else 'higher'}"
+    return f"- {what}: {'; '.join(parts)}. By LPIPS ({change}) it {holds}."
 
 
 def _plot(seeds, steps, path):
     figure = Figure(figsize=(12, 3.6))
     for axes, name in zip(figure.subplots(1, len(FIGURES)), FIGURES):
         for kind in ("direct", "distilled"):
-            values = np.array([_values(seeds, f"{kind}, {n} steps", name) for n in steps])
-            axes.errorbar(steps, values.mean(1), values.std(1), marker="o", capsize=3,
+            values = np.array([_values(seeds, sampled(kind, n), name) for n in steps])
+            spread = values.std(1, ddof=1) if len(seeds) > 1 else None
+            axes.errorbar(steps, values.mean(1), spread, marker="o", capsize=3,
                           label=f"{kind}, original decoder")
         for row, style in (("distilled, 1 step, tuned decoder", "-"), ("direct, 1 step, tuned decoder", "-."),
                            ("no U-Net, tuned decoder", "--"), ("bicubic", ":")):
             axes.axhline(_values(seeds, row, name).mean(), linestyle=style, color="black", linewidth=1, label=row)
         axes.set(xscale="log", xlabel="DDIM steps", title=name + (" (higher is better)" if BETTER[name] > 0 else ""))
         axes.set_xticks(steps, [str(n) for n in steps])
+        axes.minorticks_off()
     axes.legend(fontsize=6)
     figure.tight_layout()
     figure.savefig(path, dpi=110)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from .checkpoint import load_ema
 from .config import needed, scheduled
 from .data import Samples, batches
-from .devices import autocast, compiled, device
+from .devices import autocast, compiled, device, processes
 from .discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 from .loop import Loop
 from .lpips import LPIPS
@@ -41,11 +41,13 @@ def autoencoder(config):
         return model.decode(model.encode(batch["hr"]).latent_dist.mean).sample
 
     Loop(config, "autoencoder", model, samples, picture=picture).run(step)
-    load_ema(config, "autoencoder", model)
-    with torch.no_grad():
-        some = [latent_of(model, model.encoder(batch["hr"]))
-                for batch in itertools.islice(batches(samples, config, 0), 10)]
-    save_scaling_factor(config, torch.cat(some))
+    if processes().is_main_process:
+        load_ema(config, "autoencoder", model)
+        with torch.no_grad():
+            some = [latent_of(model, model.encoder(batch["hr"]))
+                    for batch in itertools.islice(batches(samples, config, 0), 10)]
+        save_scaling_factor(config, torch.cat(some))
+    processes().wait_for_everyone()
 
 
 def _with_upsampled(batch, share):

@@ -157,6 +157,7 @@ class Loop:
         if report:
             report.close(self.steps, self.position())
         signal.signal(signal.SIGTERM, handler)
+        processes().wait_for_everyone()  # the checkpoint is there for all
         if self.stop:
             raise SystemExit(128 + signal.SIGTERM)
 
