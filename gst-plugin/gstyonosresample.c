@@ -280,17 +280,14 @@ static gboolean is_uniform(const GstVideoFormatInfo *info, guint plane, gint fir
     return count * bytes_of(info, first) <= GST_VIDEO_FORMAT_INFO_PSTRIDE(info, first);
 }
 
-/* A chroma sample stands for two pixels where it is subsampled. Nothing said is MPEG-2's siting, as in
- * gst_yonos_colour(). */
-static gdouble site_of(const GstVideoInfo *info, gint component, guint sub, GstVideoChromaSite cosited) {
-    GstVideoChromaSite site = info->chroma_site;
-    if (site == GST_VIDEO_CHROMA_SITE_UNKNOWN)
-        site = GST_VIDEO_CHROMA_SITE_MPEG2;
-    return component > 0 && sub == 1 && (site & cosited) != 0 ? 0.25 : 0.5;
+/* A chroma sample stands for two pixels where it is subsampled. */
+static gdouble site_of(gint component, guint sub, gboolean cosited) {
+    return component > 0 && sub == 1 && cosited ? 0.25 : 0.5;
 }
 
 static gboolean plane_init(Plane *plane, const GstVideoInfo *in, gint scale, guint p) {
     const GstVideoFormatInfo *info = in->finfo;
+    YonosColour colour = gst_yonos_colour(in);
     gint c = gst_yonos_format_component(info, p), width = GST_VIDEO_INFO_WIDTH(in), height = GST_VIDEO_INFO_HEIGHT(in);
     if (!is_uniform(info, p, c))
         return FALSE;
@@ -301,10 +298,8 @@ static gboolean plane_init(Plane *plane, const GstVideoInfo *in, gint scale, gui
     plane->in_height = GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT(info, c, height);
     plane->out_width = GST_VIDEO_FORMAT_INFO_SCALE_WIDTH(info, c, scale * width);
     plane->out_height = GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT(info, c, scale * height);
-    plane->across =
-        phases_new(scale, site_of(in, c, GST_VIDEO_FORMAT_INFO_W_SUB(info, c), GST_VIDEO_CHROMA_SITE_H_COSITED));
-    plane->down =
-        phases_new(scale, site_of(in, c, GST_VIDEO_FORMAT_INFO_H_SUB(info, c), GST_VIDEO_CHROMA_SITE_V_COSITED));
+    plane->across = phases_new(scale, site_of(c, GST_VIDEO_FORMAT_INFO_W_SUB(info, c), colour.chroma_cosited_h));
+    plane->down = phases_new(scale, site_of(c, GST_VIDEO_FORMAT_INFO_H_SUB(info, c), colour.chroma_cosited_v));
     return TRUE;
 }
 
