@@ -47,8 +47,10 @@ struct _GstYonosPath {
 static gboolean scratch_open(Scratch *scratch, const GstVideoInfo *info, GError **error) {
     if (scratch->buffer)
         return TRUE;
+    gsize size = GST_VIDEO_INFO_SIZE(info);
+    gpointer data = g_try_malloc(size); /* GStreamer's allocator aborts where there is no memory */
     scratch->info = *info;
-    scratch->buffer = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(info), NULL);
+    scratch->buffer = data ? gst_buffer_new_wrapped(data, size) : NULL;
     if (scratch->buffer && gst_video_frame_map(&scratch->frame, &scratch->info, scratch->buffer, GST_MAP_READWRITE))
         return TRUE;
     gst_clear_buffer(&scratch->buffer);

@@ -10,6 +10,7 @@
 
 #include <dnnl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* A packed weight or bias; the same constant may be packed in several layouts. */
 typedef struct {
@@ -75,6 +76,18 @@ void yonos_dnnl_free(YonosDnnl *dnnl) {
 
 gsize yonos_dnnl_weight_bytes(const YonosDnnl *dnnl) { return dnnl->bytes; }
 
+/* oneDNN writes its code, several MiB for one primitive, into memory without looking whether it got any (2.6.3): a
+ * crash unless there is enough. Only address space is asked for here, nothing is touched. */
+static gboolean has_room(void) {
+    const gsize bytes = 64 << 20;
+    void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return room != MAP_FAILED && munmap(room, bytes) == 0;
+}
+
+static gboolean create_primitive(dnnl_primitive_t *primitive, const_dnnl_primitive_desc_t desc) {
+    return has_room() && dnnl_primitive_create(primitive, desc) == dnnl_success;
+}
+
 static void reorder_clear(Reorder *r) {
     if (r->primitive)
         dnnl_primitive_destroy(r->primitive);
@@ -89,7 +102,7 @@ static gboolean reorder_init(YonosDnnl *dnnl, Reorder *r, const dnnl_memory_desc
     dnnl_primitive_desc_t desc = NULL;
     gboolean ok =
         dnnl_reorder_primitive_desc_create(&desc, from, dnnl->engine, to, dnnl->engine, NULL) == dnnl_success &&
-        dnnl_primitive_create(&r->primitive, desc) == dnnl_success &&
+        create_primitive(&r->primitive, desc) &&
         dnnl_memory_create(&r->from, from, dnnl->engine, DNNL_MEMORY_NONE) == dnnl_success &&
         dnnl_memory_create(&r->to, to, dnnl->engine, DNNL_MEMORY_NONE) == dnnl_success;
     if (desc)
@@ -272,7 +285,9 @@ YonosDnnlConv *yonos_dnnl_conv_new(YonosDnnl *dnnl, const YonosDnnlShape *s, con
     YonosDnnlConv *conv = g_new0(YonosDnnlConv, 1);
     conv->dnnl = dnnl;
     if (!make_desc(conv, s, bias != NULL) || (s->winograd && !make_reorders(conv, s)) ||
-        dnnl_primitive_create(&conv->primitive, conv->desc) != dnnl_success) {
+        !create_primitive(&conv->primitive, conv->desc)) {
+        if (!has_room())
+            yonos_fail(error, YONOS_ERROR_MEMORY, "out of memory for the code of a convolution with %s", weight->name);
         yonos_dnnl_conv_free(conv);
         return NULL;
     }
