@@ -71,14 +71,14 @@ __global__ void group_norm_apply(T *out, Joined<T> in, Cut cut, const Scale *sca
     Place place = place_of(cut);
     if (place.idle)
         return;
-    int channel = place.vector * N;
-    size_t image = blockIdx.z, first = image * cut.pixels + blockIdx.x * cut.chunk;
+    /* Backwards: what channel_moments read last is still in the second-level cache. */
+    int channel = place.vector * N, chunk = gridDim.x - 1 - blockIdx.x;
+    size_t image = blockIdx.z, first = image * cut.pixels + chunk * cut.chunk;
     Scale own[N];
     YONOS_UNROLL
     for (int i = 0; i < N; i++)
         own[i] = scales[image * cut.channels + channel + i];
-    apply(out, in, channel, cut.channels, own, activation, first + place.row, first + chunk_pixels(cut, blockIdx.x),
-          cut.rows);
+    apply(out, in, channel, cut.channels, own, activation, first + place.row, first + chunk_pixels(cut, chunk), cut.rows);
 }
 
 template <typename T, int N>
