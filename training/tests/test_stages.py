@@ -43,6 +43,25 @@ class Chain(StageTest):
                       for stage in ("decoder", "decoder-no-unet"))
         self.assertFalse(torch.equal(one, other))
 
+    def test_unet_tuned_with_decoder(self):
+        """Both change, and both are what export writes; without train_unet the U-Net is the stage's own again."""
+        for stage in ("autoencoder", "direct"):
+            self.run_stage(stage, "name=joint")
+        joint = ("name=joint", "decoder.train_unet=true", "export.dtype=float32", f"export.folder={self.work}/joint")
+        self.run_stage("decoder", *joint, "decoder.steps=2")
+        self.run_stage("decoder", *joint)
+        self.run_stage("export", *joint)
+        tuned = self.checkpoint("decoder-and-unet", "joint")["ema"]
+        frozen = self.checkpoint("direct", "joint")["ema"]
+        unet = UNet2DConditionModel.from_pretrained(self.work / "joint", subfolder="unet")
+        vae = AutoencoderKL.from_pretrained(self.work / "joint", subfolder="vae")
+        self.assertTrue(torch.equal(unet.conv_in.weight, tuned["unet.conv_in.weight"]))
+        self.assertTrue(torch.equal(vae.decoder.conv_in.weight, tuned["decoder.conv_in.weight"]))
+        self.assertFalse(torch.equal(unet.conv_in.weight, frozen["conv_in.weight"]))
+        self.run_stage("export", "name=joint", "export.dtype=float32", f"export.folder={self.work}/apart")
+        unet = UNet2DConditionModel.from_pretrained(self.work / "apart", subfolder="unet")
+        self.assertTrue(torch.equal(unet.conv_in.weight, frozen["conv_in.weight"]))
+
     def test_folder_stands_for_stages(self):
         """With inits alone, export writes the same weights again."""
         for stage in ("autoencoder", "direct", "export"):

@@ -95,12 +95,14 @@ def temporal_loss(out, next_out, batch):
 def decoder(config):
     """L1 + w LPIPS + w GAN + w temporal loss of the decoded one-step latents, back-projection inside the loop.
 
-    decoder.unet = false trains on z_l: what a decoder can do without the one step. Both frames of a pair see the same
-    noise, as with noise-mode=static.
+    decoder.unet = false trains on z_l: what a decoder can do without the one step. decoder.train_unet = true tunes the
+    U-Net with the decoder, by the same loss. Both frames of a pair see the same noise, as with noise-mode=static.
     """
     options, lpips = config["decoder"], _lpips(config)
     latents, unet = decoder_parts(config)
     module, adversary = latents.autoencoder.decoder.requires_grad_(True), _Adversary(config)
+    if unet and options["train_unet"]:
+        module = torch.nn.ModuleDict({"decoder": module, "unet": unet.requires_grad_(True)})
     upscale = make_upscaler(config, latents, unet)
     upscale_plainly = make_upscaler(config | {"compile": False}, latents, unet)
 

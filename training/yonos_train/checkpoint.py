@@ -60,10 +60,13 @@ def read(path):
     return torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
 
 
-def load_ema(config, stage, module):
-    """The averaged weights of a stage that has run into `module`; whether it has run."""
+def load_ema(config, stage, module, part=""):
+    """The averaged weights of a stage that has run into `module`; whether it has run. `part` is the module's name in the
+    checkpoint, where that holds several."""
     state = read(checkpoint_path(config, stage))
     if state is None:
         return False
-    module.load_state_dict(state["ema"])
+    prefix = part and f"{part}."
+    module.load_state_dict({key.removeprefix(prefix): value for key, value in state["ema"].items()
+                            if key.startswith(prefix)})
     return True

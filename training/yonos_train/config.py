@@ -49,6 +49,7 @@ DEFAULTS = {
         "lpips_weight": 0.5,
         "gan_weight": 0.0, "gan_width": 32, "gan_learning_rate": 4e-4,
         "temporal_weight": 0.0,  # more than 0 takes pairs of frames and about twice the time
+        "train_unet": False,     # tune the U-Net with the decoder; kept as decoder-and-unet
         "unet": True,            # false: without the one step, to compare with; kept as decoder-no-unet
     },
     "export": {"folder": None, "licence": None, "training": None, "dtype": "float16"},

@@ -100,8 +100,10 @@ def trained_autoencoder(config):
 
 
 def decoder_checkpoint(config):
-    """decoder, and decoder-no-unet for the one that is tuned on z_l."""
-    return "decoder" if config["decoder"]["unet"] else "decoder-no-unet"
+    """decoder; decoder-no-unet for the one that is tuned on z_l; decoder-and-unet where both are tuned together."""
+    if not config["decoder"]["unet"]:
+        return "decoder-no-unet"
+    return "decoder-and-unet" if config["decoder"]["train_unet"] else "decoder"
 
 
 def trained_decoder(config, autoencoder):
@@ -109,7 +111,8 @@ def trained_decoder(config, autoencoder):
     folder = config["decoder"]["init"]
     if folder:
         autoencoder.decoder.load_state_dict(_from_folder(AutoencoderKL, folder, "vae").decoder.state_dict())
-    load_ema(config, decoder_checkpoint(config), autoencoder.decoder)
+    name = decoder_checkpoint(config)
+    load_ema(config, name, autoencoder.decoder, "decoder" if name == "decoder-and-unet" else "")
     return autoencoder
 
 
@@ -165,6 +168,8 @@ def trained_unet(config, autoencoder):
     if not load_ema(config, stage, model) and not config[stage]["init"]:
         raise SystemExit(f"{checkpoint_path(config, stage)} is missing: run the stage {stage}, or name a model folder "
                          f"as {stage}.init")
+    if decoder_checkpoint(config) == "decoder-and-unet":
+        load_ema(config, "decoder-and-unet", model, "unet")
     return model
 
 
@@ -216,5 +221,4 @@ class OneStep:
 
     def from_noise(self, z_l, noise):
         """What inference does: one step from t = LAST."""
-        with torch.no_grad():
-            return self(noise, z_l, torch.full((len(z_l),), LAST, device=z_l.device))
+        return self(noise, z_l, torch.full((len(z_l),), LAST, device=z_l.device))

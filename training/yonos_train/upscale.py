@@ -33,7 +33,7 @@ class Upscaler:
 
 
 def decoder_parts(config):
-    """Latents with the decoder as it is tuned so far in their autoencoder, and the frozen U-Net (None without one)."""
+    """Latents with the decoder as it is tuned so far in their autoencoder, and the U-Net (None without one), frozen."""
     latents = Latents(config)
     unet = None
     if config["decoder"]["unet"]:
