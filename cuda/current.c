@@ -2,12 +2,12 @@
 /*
  * Current tiles, seed and frame number in device memory; see cuda.h.
  *
- * The table of all tiles goes up once per frame; from tile to tile a copy inside the device moves the current batch to
+ * The table of all tiles, with the last one repeated for batches beyond the end, goes up once per frame; from tile to tile a copy inside the device moves the current batch to
  * its fixed place, in the order of the stream, so the host never waits.
  */
 #include "cuda.h"
 
-enum { MAX_BATCH = 256 };
+enum { MAX_BATCH = 64 };
 
 /* At the fixed address. */
 typedef struct {
@@ -17,8 +17,8 @@ typedef struct {
 
 struct _CudaCurrent {
     Block *block;          /* device */
-    YonosCudaTile *table;  /* device; all tiles of the grid, row by row */
-    gsize room;            /* tiles in the table */
+    YonosCudaTile *table;  /* device; all tiles of the grid, row by row, and MAX_BATCH - 1 more */
+    gsize room;            /* tiles of a grid that the table has room for */
     gboolean valid;        /* the device has what follows */
     YonosCudaSeed seed;
     gsize count, first;    /* of the table; of the current batch */
@@ -69,9 +69,9 @@ static gboolean make_room(YonosCuda *cuda, gsize count, GError **error) {
     if (!cuda_call(cuda, error, cudaStreamSynchronize, cuda->stream)) /* copies may still read the old table */
         return FALSE;
     free_table(cuda);
-    c->table = cuda_allocate(cuda, count * sizeof *c->table, error);
-    if (!c->table ||
-        !cuda_call(cuda, error, cudaMallocHost, (void **)&c->host_table, count * sizeof *c->host_table))
+    gsize bytes = (count + MAX_BATCH - 1) * sizeof *c->table;
+    c->table = cuda_allocate(cuda, bytes, error);
+    if (!c->table || !cuda_call(cuda, error, cudaMallocHost, (void **)&c->host_table, bytes))
         return FALSE;
     c->room = count;
     return TRUE;
@@ -99,14 +99,14 @@ static gboolean send(YonosCuda *cuda, const YonosTileGrid *grid, gsize count, Yo
         return FALSE;
     c->valid = FALSE;
     *c->host_seed = c->seed = seed;
-    for (gsize i = 0; i < count; i++)
-        c->host_table[i] = tile_at(grid, i);
+    for (gsize i = 0; i < count + MAX_BATCH - 1; i++)
+        c->host_table[i] = tile_at(grid, MIN(i, count - 1));
     c->count = count;
     c->first = G_MAXSIZE;
     c->valid = cuda_call(cuda, error, cudaMemcpyAsync, &c->block->seed, c->host_seed, sizeof seed,
                          cudaMemcpyHostToDevice, cuda->stream) &&
-               cuda_call(cuda, error, cudaMemcpyAsync, c->table, c->host_table, count * sizeof *c->table,
-                         cudaMemcpyHostToDevice, cuda->stream) &&
+               cuda_call(cuda, error, cudaMemcpyAsync, c->table, c->host_table,
+                         (count + MAX_BATCH - 1) * sizeof *c->table, cudaMemcpyHostToDevice, cuda->stream) &&
                cuda_call(cuda, error, cudaEventRecord, c->uploaded, cuda->stream);
     return c->valid;
 }
@@ -124,7 +124,7 @@ gboolean cuda_follow(YonosCuda *cuda, const YonosRun *run, GError **error) {
         return TRUE;
     c->first = first;
     return cuda_call(cuda, error, cudaMemcpyAsync, c->block->tiles, c->table + first,
-                     MIN(count - first, MAX_BATCH) * sizeof *c->table, cudaMemcpyDeviceToDevice, cuda->stream);
+                     MAX_BATCH * sizeof *c->table, cudaMemcpyDeviceToDevice, cuda->stream);
 }
 
 const YonosCudaTile *cuda_current_tiles(const YonosCuda *cuda) { return cuda->current->block->tiles; }

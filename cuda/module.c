@@ -10,7 +10,10 @@
 
 extern YONOS_API YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GError **error);
 
-enum { MIN_CAPABILITY = 80 }; /* the oldest architecture that the kernels are built for */
+enum {
+    MIN_CAPABILITY = 80, /* the oldest architecture that the kernels are built for */
+    TILE_BATCH = 8,
+};
 
 static const YonosOp *const ops[YONOS_OP_COUNT] = {
     [YONOS_OP_CONV2D] = &cuda_conv2d,
@@ -162,6 +165,7 @@ YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GEr
     YonosBackend *backend = &cuda->base;
     backend->name = "cuda";
     backend->threads = 1;
+    backend->tile_batch = TILE_BATCH;
     backend->dtype = dtype_of(precision);
     for (int i = 0; i < YONOS_OP_COUNT; i++)
         backend->op[i] = (YonosOp){prepare_node, run_node, release_node};

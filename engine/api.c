@@ -156,8 +156,8 @@ static void move_to_front(YonosUpscaler *upscaler, guint index) {
 }
 
 /*
- * A new plan. Where memory does not suffice for the tiles, smaller ones are tried, half the side each time, and a warning
- * says so: another grid is another picture. The error is that of the first try.
+ * A new plan. Where memory does not suffice for the tiles, they are tried one by one, then smaller ones, half the side
+ * each time, and a warning says so: another grid is another picture. The error is that of the first try.
  */
 static YonosPlan *make_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, GError **error) {
     YonosFrameSpec smaller = *spec;
@@ -167,13 +167,17 @@ static YonosPlan *make_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec,
         YonosGraph *graph = yonos_model_build_frame(upscaler->model, &smaller, &failure);
         int side = graph ? MAX(graph->grid->tile_w, graph->grid->tile_h) : 0;
         YonosPlan *plan = graph ? yonos_plan_new(upscaler->backend, graph, FALSE, &failure) : NULL;
-        if (plan && first)
+        if (plan && smaller.tile_size != spec->tile_size)
             g_warning("%s; tiles of %d pixels are used instead", first->message, side);
         if (plan)
             return plan;
         gboolean memory = g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_MEMORY);
         if (!first)
             first = g_steal_pointer(&failure);
+        if (memory && smaller.tile_batch > 1) {
+            smaller.tile_batch = 1;
+            continue;
+        }
         if (!memory || side / 2 < MIN_TILE) {
             g_propagate_error(error, g_steal_pointer(&first));
             return NULL;
@@ -211,6 +215,7 @@ static YonosPlan *plan_for(YonosUpscaler *upscaler, int width, int height, Yonos
         .tile_size = upscaler->options.tile_size,
         .tile_overlap = upscaler->options.tile_overlap,
         .dtype = upscaler->backend->dtype,
+        .tile_batch = upscaler->backend->tile_batch,
     };
     if (yonos_format_get_info(format)->layout == YONOS_LAYOUT_YUV420)
         spec.colour = *colour;

@@ -142,6 +142,7 @@ static YonosGraph *build_graph(Bench *b, GError **error) {
                    : NULL;
     if (!tool_make_spec(&o->common, b->backend, o->width, o->height, YONOS_FORMAT_RGB, &spec, error))
         return NULL;
+    spec.tile_batch = b->backend->tile_batch;
     return yonos_model_build_frame(b->model, &spec, error);
 }
 
@@ -383,6 +384,8 @@ static void print_prediction(const YonosGraph *graph, double bytes_per_second, d
     for (guint i = 0; i < graph->nodes->len; i++) {
         const YonosNode *node = g_ptr_array_index(graph->nodes, i);
         double times = node->section == YONOS_SECTION_TILE ? graph->grid->columns * graph->grid->rows : 1;
+        if (node->section == YONOS_SECTION_TILE)
+            times /= yonos_tile_grid_batch(graph->grid);
         double flops = cost_flops(node), bytes = cost_bytes(node);
         double seconds = MAX(flops / flops_per_second, bytes / bytes_per_second);
         Share *both[2] = {&shares[node->op], &sum};

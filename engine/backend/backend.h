@@ -26,8 +26,16 @@ typedef struct {
     YonosFrame *out;          /* written by UNPACK */
     guint64 seed, frame;      /* of the noise */
     const YonosTileGrid *grid;
-    int column, row;          /* current tile; its origin is (grid->x0[column], grid->y0[row]) */
+    int column, row;          /* current tile, the first of a batch; its origin is (grid->x0[column], grid->y0[row]) */
 } YonosRun;
+
+/* The place of image `image` of the current batch in the grid: tiles follow row by row, up to the last one. */
+static inline void yonos_run_tile(const YonosRun *run, int image, int *row, int *column) {
+    int last = run->grid->columns * run->grid->rows - 1, tile = run->row * run->grid->columns + run->column + image;
+    tile = tile < last ? tile : last;
+    *row = tile / run->grid->columns;
+    *column = tile % run->grid->columns;
+}
 
 /* A node made ready: choices taken, weights packed, workspace asked for. */
 typedef struct {
@@ -51,6 +59,7 @@ struct _YonosBackend {
     const char *device;       /* in words */
     int threads;
     YonosDType dtype;         /* storage type of the networks' activations */
+    int tile_batch;           /* how many tiles at once pay; 0: each by itself */
     gsize memory_limit;       /* bytes that allocate() may give in all, set by the user; 0: no limit. Devices only */
     gboolean parallel_runs;   /* kernels of different plans may run in several threads at once; preparing never may */
     YonosOp op[YONOS_OP_COUNT];
@@ -101,7 +110,7 @@ YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, GErro
  */
 #define YONOS_CUDA_MODULE "libyonos-cuda." G_MODULE_SUFFIX
 #define YONOS_CUDA_ENTRY "yonos_cuda_open"
-enum { YONOS_BACKEND_ABI = 2 }; /* to be raised when this header or graph.h changes */
+enum { YONOS_BACKEND_ABI = 3 }; /* to be raised when this header or graph.h changes */
 typedef YonosBackend *(*YonosCudaEntry)(int abi, YonosPrecision precision, int device, GError **error);
 
 /* ref's table, which others start from. */

@@ -86,10 +86,13 @@ typedef enum {
  * tiles of ramp_y[j][y - y0[j]] * ramp_x[i][x - x0[i]] is 1 at every pixel of the frame. */
 typedef struct {
     int columns, rows;
+    int batch;                /* tiles that TILE nodes take at once, as images; divides columns * rows; 0 is 1 */
     int tile_w, tile_h;
     int *x0, *y0;             /* [columns], [rows]; may be negative or overhang: windows replicate */
     float **ramp_x, **ramp_y; /* [columns][tile_w], [rows][tile_h] */
 } YonosTileGrid;
+
+static inline int yonos_tile_grid_batch(const YonosTileGrid *grid) { return grid->batch > 1 ? grid->batch : 1; }
 
 /* What the nodes compute. in[], constant[] and attr are described per operation; every
  * activation tensor of one CONV2D, LINEAR, GROUP_NORM, LAYER_NORM, ATTENTION, GEGLU or
@@ -118,12 +121,14 @@ typedef enum {
     /* Separable resampling to out's size. in: x. */
     YONOS_OP_RESIZE,
     /* out(y, x) = in(clamp(y + y0), clamp(x + x0)); with attr.window.follow_tile > 0 the current
-     * tile's origin divided by follow_tile is added: cuts tiles, pads by replication, crops. in: x. */
+     * tile's origin divided by follow_tile is added: cuts tiles, pads by replication, crops. in: x. Then, as in
+     * BLEND and NOISE, image i of a batch is for the i-th tile from the current one on (or the last one of all), and x
+     * may be one image for all. */
     YONOS_OP_WINDOW,
     /* out = value everywhere. */
     YONOS_OP_FILL,
     /* accumulator += ramp_y ramp_x tile, at the tile's place in the frame; pixels outside are dropped.
-     * in: tile, accumulator; out is the accumulator's tensor. */
+     * in: tile, accumulator; out is the accumulator's tensor, of one image for all tiles, or of one for each. */
     YONOS_OP_BLEND,
     /* Standard normal field of yonos_noise_value(seed, frame, y, x, channel) at the tile's latent origin. */
     YONOS_OP_NOISE,

@@ -19,6 +19,8 @@ static YonosNode *add_node(YonosGraph *g, YonosOpKind op, const YonosTensor *x, 
 
 static void count_macs(YonosGraph *g, double macs) {
     double repeats = g->section == YONOS_SECTION_TILE ? (double)g->grid->columns * g->grid->rows : 1.0;
+    if (g->section == YONOS_SECTION_TILE)
+        repeats /= yonos_tile_grid_batch(g->grid);
     g->flops += 2.0 * macs * repeats;
 }
 
@@ -232,7 +234,8 @@ YonosTensor *yonos_resize(YonosGraph *g, const YonosTensor *x, int h, int w, Yon
 
 YonosTensor *yonos_window(YonosGraph *g, const YonosTensor *x, int y0, int x0, int h, int w, int follow_tile,
                           YonosDType dtype, const char *name) {
-    YonosTensor *out = value(g, dtype, (YonosShape){x->shape.n, h, w, x->shape.c}, name);
+    int images = follow_tile > 0 ? x->shape.n * yonos_tile_grid_batch(g->grid) : x->shape.n;
+    YonosTensor *out = value(g, dtype, (YonosShape){images, h, w, x->shape.c}, name);
     YonosNode *node = add_node(g, YONOS_OP_WINDOW, x, NULL, out);
     node->attr.window.y0 = y0;
     node->attr.window.x0 = x0;

@@ -49,7 +49,7 @@ static const YonosTensor *start_noise(const Builder *b) {
     int factor = b->info->latent_factor;
     int h = b->g->grid->tile_h / factor, w = b->g->grid->tile_w / factor;
     if (!b->noise)
-        return yonos_noise(b->g, (YonosShape){1, h, w, b->info->latent_channels}, factor, "noise");
+        return yonos_noise(b->g, (YonosShape){yonos_tile_grid_batch(b->g->grid), h, w, b->info->latent_channels}, factor, "noise");
     if (!is_tiled(b))
         return b->noise;
     return yonos_window(b->g, b->noise, 0, 0, h, w, factor, YONOS_DTYPE_F32, NULL);
@@ -160,6 +160,14 @@ static void build_sections(Builder *b) {
     yonos_unpack(b->g, fixed, upsampled_alpha(b), s->format, &s->colour);
 }
 
+/* The largest batch of tiles, all batches being alike. */
+static int choose_batch(const YonosTileGrid *grid, int most) {
+    int tiles = grid->columns * grid->rows, batch = CLAMP(most, 1, tiles);
+    while (tiles % batch != 0)
+        batch--;
+    return batch;
+}
+
 YonosGraph *yonos_model_build_frame(YonosModel *model, const YonosFrameSpec *spec, GError **error) {
     const YonosModelInfo *info = yonos_model_get_info(model);
     int limit = MAX_OUTPUT_SIDE / info->scale, factor = info->latent_factor;
@@ -173,6 +181,7 @@ YonosGraph *yonos_model_build_frame(YonosModel *model, const YonosFrameSpec *spe
     YonosTileGrid *grid = yonos_tile_grid_new(padded_w, padded_h, spec->tile_size, spec->tile_overlap, info, error);
     if (!grid)
         return NULL;
+    grid->batch = choose_batch(grid, spec->tile_batch);
     g_autoptr(YonosGraph) graph = yonos_graph_new();
     yonos_graph_set_grid(graph, grid);
     b.g = graph;

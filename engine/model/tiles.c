@@ -159,6 +159,14 @@ YonosTileGrid *yonos_tile_grid_new(int width, int height, int tile_size, int til
     for (int j = 0; j < y.count; j++)
         y.start[j] *= factor;
     YonosTileGrid *grid = g_new0(YonosTileGrid, 1);
-    *grid = (YonosTileGrid){x.count, y.count, x.size * factor, y.size * factor, x.start, y.start, x.ramp, y.ramp};
+    *grid = (YonosTileGrid){.columns = x.count,
+                            .rows = y.count,
+                            .batch = 1,
+                            .tile_w = x.size * factor,
+                            .tile_h = y.size * factor,
+                            .x0 = x.start,
+                            .y0 = y.start,
+                            .ramp_x = x.ramp,
+                            .ramp_y = y.ramp};
     return grid;
 }

@@ -294,16 +294,17 @@ static gboolean run_section(YonosPlan *plan, YonosSection section, const int *ca
     return run_nodes(plan, plan->section_start[section], plan->section_start[section + 1], cancel, error);
 }
 
-/* The current tile: its input, then the networks or what they made of the same input before, then the rest. */
+/* The current tile, or batch of tiles: its input, then the networks or what they made of the same input before, then the rest. */
 static gboolean run_tile(YonosPlan *plan, const int *cancel, GError **error) {
     guint start = plan->section_start[YONOS_SECTION_TILE], end = plan->section_start[YONOS_SECTION_TAIL];
     gboolean same = FALSE;
     if (!plan->reuse) {
-        plan->info.tiles_run++;
+        plan->info.tiles_run += (guint)yonos_tile_grid_batch(plan->graph->grid);
         return run_nodes(plan, start, end, cancel, error);
     }
     const YonosGraph *graph = plan->graph;
-    guint index = (guint)(plan->run.row * graph->grid->columns + plan->run.column);
+    guint batch = (guint)yonos_tile_grid_batch(graph->grid);
+    guint index = (guint)(plan->run.row * graph->grid->columns + plan->run.column) / batch;
     void *in = plan->data[graph->tile_in->id], *out = plan->data[graph->tile_out->id];
     if (!run_nodes(plan, start, plan->reuse_from, cancel, error) ||
         !yonos_reuse_compare(plan->reuse, index, in, &same, error))
@@ -312,8 +313,8 @@ static gboolean run_tile(YonosPlan *plan, const int *cancel, GError **error) {
              : !run_nodes(plan, plan->reuse_from, plan->reuse_to, cancel, error) ||
                    !yonos_reuse_store(plan->reuse, index, out, error))
         return FALSE;
-    plan->info.tiles_reused += same ? 1 : 0;
-    plan->info.tiles_run += same ? 0 : 1;
+    plan->info.tiles_reused += same ? batch : 0;
+    plan->info.tiles_run += same ? 0 : batch;
     return run_nodes(plan, plan->reuse_to, end, cancel, error);
 }
 
@@ -321,10 +322,12 @@ static gboolean run_tiles(YonosPlan *plan, const int *cancel, GError **error) {
     const YonosTileGrid *grid = plan->graph->grid;
     if (plan->reuse)
         yonos_reuse_begin(plan->reuse, plan->run.seed, plan->run.frame);
-    for (plan->run.row = 0; plan->run.row < grid->rows; plan->run.row++)
-        for (plan->run.column = 0; plan->run.column < grid->columns; plan->run.column++)
-            if (!run_tile(plan, cancel, error))
-                return FALSE;
+    for (int tile = 0; tile < grid->columns * grid->rows; tile += yonos_tile_grid_batch(grid)) {
+        plan->run.row = tile / grid->columns;
+        plan->run.column = tile % grid->columns;
+        if (!run_tile(plan, cancel, error))
+            return FALSE;
+    }
     plan->run.row = plan->run.column = 0;
     return TRUE;
 }

@@ -39,7 +39,7 @@ YonosReuse *yonos_reuse_new(YonosBackend *backend, const YonosGraph *graph, GErr
     reuse->backend = backend;
     reuse->in_bytes = tensor_bytes(graph->tile_in);
     reuse->out_bytes = tensor_bytes(graph->tile_out);
-    reuse->count = (guint)graph->grid->columns * (guint)graph->grid->rows;
+    reuse->count = (guint)(graph->grid->columns * graph->grid->rows / yonos_tile_grid_batch(graph->grid));
     reuse->tiles = g_new0(Tile, reuse->count);
     if (allocate(reuse))
         return reuse;

@@ -5,7 +5,7 @@
  * What the networks make of a tile depends on the tile's input tensor (graph->tile_in, halo and padding included), on
  * the noise (seed, frame number, place) and on nothing else. So where both are bit for bit those of the frame before,
  * the kept output (graph->tile_out) is what they would compute. Comparing whole inputs rather than hashes of them
- * leaves no chance of a wrong tile. Copies are in host memory: input and output of every tile, 2 to 4 bytes a sample.
+ * leaves no chance of a wrong tile. A batch of tiles counts as one. Copies are in host memory: input and output of every tile, 2 to 4 bytes a sample.
  */
 #ifndef YONOS_REUSE_H
 #define YONOS_REUSE_H

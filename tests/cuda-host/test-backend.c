@@ -23,12 +23,12 @@ typedef struct {
     YonosPrecision precision;
     YonosFormat format;
     PictureLayout layout;
-    int width, height, tile_size;
+    int width, height, tile_size, tile_batch;
     YonosColourFix colour_fix;
     int difference;    /* largest allowed, in codes */
 } Case;
 
-static const Case tiny = {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 24, 18, 0,
+static const Case tiny = {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 24, 18, 0, 0,
                           YONOS_COLOUR_FIX_DEFAULT, 1};
 
 static YonosModel *open_model(const Case *c) {
@@ -44,6 +44,7 @@ static YonosPlan *make_plan(const Case *c, YonosModel *model, YonosBackend *back
     if (!backend)
         return NULL;
     YonosFrameSpec spec = {.width = c->width, .height = c->height, .format = c->format, .tile_size = c->tile_size,
+                           .tile_batch = c->tile_batch,
                            .tile_overlap = -1, .colour_fix = c->colour_fix, .dtype = backend->dtype,
                            .colour = {.kr = 0.2126, .kb = 0.0722, .chroma_cosited_h = TRUE}};
     YonosGraph *graph = yonos_model_build_frame(model, &spec, error);
@@ -84,8 +85,11 @@ static void test_picture(gconstpointer data) {
     g_autoptr(YonosBackend) ref = yonos_backend_ref_new(c->precision, &error);
     g_autoptr(YonosPlan) plan = make_plan(c, model, cuda, &error);
     g_assert_no_error(error);
-    g_autoptr(YonosPlan) expected = make_plan(c, model, ref, &error);
+    Case one_by_one = *c;
+    one_by_one.tile_batch = 0;
+    g_autoptr(YonosPlan) expected = make_plan(&one_by_one, model, ref, &error);
     g_assert_no_error(error);
+    g_assert_cmpint(yonos_tile_grid_batch(yonos_plan_get_graph(plan)->grid), ==, MAX(c->tile_batch, 1));
     int replays = cuda_host_graph_launches();
     for (guint64 number = 0; number < RUNS; number++) {
         g_autoptr(Picture) is = run_plan(c, plan, yonos_model_get_scale(model), number, &error);
@@ -239,19 +243,20 @@ static const struct {
     const char *name;
     Case c;
 } cases[] = {
-    {"rgb", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 24, 18, 0, YONOS_COLOUR_FIX_NONE, 1}},
-    {"odd", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_BGRX, PICTURE_PADDED, 23, 17, 0, YONOS_COLOUR_FIX_ADAIN, 1}},
-    {"one-pixel", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_I420, PICTURE_TIGHT, 1, 1, 0, YONOS_COLOUR_FIX_NONE, 1}},
-    {"upside-down", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_UPSIDE, 20, 20, 0, YONOS_COLOUR_FIX_WAVELET, 1}},
-    {"alpha", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_ARGB, PICTURE_PADDED, 24, 18, 0, YONOS_COLOUR_FIX_NONE, 1}},
-    {"tiles", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_NV12, PICTURE_PADDED, 75, 61, 64, YONOS_COLOUR_FIX_BACK_PROJECTION, 1}},
-    {"ten-bits", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_P010_10LE, PICTURE_TIGHT, 31, 22, 0, YONOS_COLOUR_FIX_NONE, 1}},
-    {"ten-bits-planar", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_I420_10LE, PICTURE_PADDED, 70, 22, 64, YONOS_COLOUR_FIX_NONE, 1}},
-    {"text-free", {"text-free", YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 12, 10, 0, YONOS_COLOUR_FIX_NONE, 1}},
-    {"cross-linear", {"cross-linear", YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 8, 12, 0, YONOS_COLOUR_FIX_NONE, 1}},
-    {"cross-conv", {"cross-conv", YONOS_PRECISION_F32, YONOS_FORMAT_NV12, PICTURE_TIGHT, 8, 10, 0, YONOS_COLOUR_FIX_NONE, 1}},
-    {"bf16", {"text-free", YONOS_PRECISION_BF16, YONOS_FORMAT_RGB, PICTURE_TIGHT, 12, 10, 0, YONOS_COLOUR_FIX_NONE, 12}},
-    {"f16", {"text-free", YONOS_PRECISION_F16, YONOS_FORMAT_RGB, PICTURE_TIGHT, 12, 10, 0, YONOS_COLOUR_FIX_NONE, 3}},
+    {"rgb", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 24, 18, 0, 0, YONOS_COLOUR_FIX_NONE, 1}},
+    {"odd", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_BGRX, PICTURE_PADDED, 23, 17, 0, 0, YONOS_COLOUR_FIX_ADAIN, 1}},
+    {"one-pixel", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_I420, PICTURE_TIGHT, 1, 1, 0, 0, YONOS_COLOUR_FIX_NONE, 1}},
+    {"upside-down", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_UPSIDE, 20, 20, 0, 0, YONOS_COLOUR_FIX_WAVELET, 1}},
+    {"alpha", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_ARGB, PICTURE_PADDED, 24, 18, 0, 0, YONOS_COLOUR_FIX_NONE, 1}},
+    {"tiles", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_NV12, PICTURE_PADDED, 75, 61, 64, 0, YONOS_COLOUR_FIX_BACK_PROJECTION, 1}},
+    {"batches", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_PADDED, 99, 61, 64, 4, YONOS_COLOUR_FIX_BACK_PROJECTION, 1}},
+    {"ten-bits", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_P010_10LE, PICTURE_TIGHT, 31, 22, 0, 0, YONOS_COLOUR_FIX_NONE, 1}},
+    {"ten-bits-planar", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_I420_10LE, PICTURE_PADDED, 70, 22, 64, 0, YONOS_COLOUR_FIX_NONE, 1}},
+    {"text-free", {"text-free", YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 12, 10, 0, 0, YONOS_COLOUR_FIX_NONE, 1}},
+    {"cross-linear", {"cross-linear", YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 8, 12, 0, 0, YONOS_COLOUR_FIX_NONE, 1}},
+    {"cross-conv", {"cross-conv", YONOS_PRECISION_F32, YONOS_FORMAT_NV12, PICTURE_TIGHT, 8, 10, 0, 0, YONOS_COLOUR_FIX_NONE, 1}},
+    {"bf16", {"text-free", YONOS_PRECISION_BF16, YONOS_FORMAT_RGB, PICTURE_TIGHT, 12, 10, 0, 0, YONOS_COLOUR_FIX_NONE, 12}},
+    {"f16", {"text-free", YONOS_PRECISION_F16, YONOS_FORMAT_RGB, PICTURE_TIGHT, 12, 10, 0, 0, YONOS_COLOUR_FIX_NONE, 3}},
 };
 
 int main(int argc, char **argv) {

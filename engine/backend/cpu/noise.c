@@ -10,11 +10,14 @@ static gboolean run_noise(const YonosKernel *kernel, const YonosRun *run, GError
     YonosShape s = kernel->node->out->shape;
     float *out = run->data[kernel->node->out->id];
     int factor = kernel->node->attr.noise.factor;
-    int y0 = run->grid->y0[run->row] / factor, x0 = run->grid->x0[run->column] / factor;
     cpu_use_threads(kernel);
 #pragma omp parallel for schedule(static)
-    for (int row = 0; row < s.n * s.h; row++)
+    for (int row = 0; row < s.n * s.h; row++) {
+        int tile_row, tile_column;
+        yonos_run_tile(run, row / s.h, &tile_row, &tile_column);
+        int y0 = run->grid->y0[tile_row] / factor, x0 = run->grid->x0[tile_column] / factor;
         cpu_loops()->noise_row(run->seed, run->frame, y0 + row % s.h, x0, s.w, s.c, out + (gsize)row * s.w * s.c);
+    }
     return TRUE;
 }
 

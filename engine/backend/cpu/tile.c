@@ -41,18 +41,20 @@ static gboolean run_window(const YonosKernel *kernel, const YonosRun *run, GErro
     (void)error;
     const YonosNode *node = kernel->node;
     YonosShape in = node->in[0]->shape, out = node->out->shape;
-    int y0 = node->attr.window.y0, x0 = node->attr.window.x0, factor = node->attr.window.follow_tile;
+    int factor = node->attr.window.follow_tile;
     gsize in_size = yonos_dtype_size(node->in[0]->dtype) * in.c, out_size = yonos_dtype_size(node->out->dtype) * in.c;
-    if (factor > 0) {
-        y0 += run->grid->y0[run->row] / factor;
-        x0 += run->grid->x0[run->column] / factor;
-    }
     const char *data = run->data[node->in[0]->id];
     char *result = run->data[node->out->id];
     cpu_use_threads(kernel);
 #pragma omp parallel for schedule(static)
     for (int row = 0; row < out.n * out.h; row++) {
-        int n = row / out.h, y = CLAMP(row % out.h + y0, 0, in.h - 1);
+        int y0 = node->attr.window.y0, x0 = node->attr.window.x0, tile_row, tile_column;
+        if (factor > 0) {
+            yonos_run_tile(run, row / out.h, &tile_row, &tile_column);
+            y0 += run->grid->y0[tile_row] / factor;
+            x0 += run->grid->x0[tile_column] / factor;
+        }
+        int n = row / out.h % in.n, y = CLAMP(row % out.h + y0, 0, in.h - 1);
         const char *from = data + ((gsize)n * in.h + y) * in.w * in_size;
         char *to = result + (gsize)row * out.w * out_size;
         if (node->in[0]->dtype == node->out->dtype)
@@ -63,26 +65,30 @@ static gboolean run_window(const YonosKernel *kernel, const YonosRun *run, GErro
     return TRUE;
 }
 
-static gboolean run_blend(const YonosKernel *kernel, const YonosRun *run, GError **error) {
-    (void)error;
-    const YonosNode *node = kernel->node;
+static void blend_image(const YonosNode *node, const YonosRun *run, int n) {
     YonosShape tile = node->in[0]->shape, frame = node->out->shape;
-    const float *ramp_y = run->grid->ramp_y[run->row], *ramp_x = run->grid->ramp_x[run->column];
-    int y0 = run->grid->y0[run->row], x0 = run->grid->x0[run->column];
+    int tile_row, tile_column;
+    yonos_run_tile(run, n, &tile_row, &tile_column);
+    const float *ramp_y = run->grid->ramp_y[tile_row], *ramp_x = run->grid->ramp_x[tile_column];
+    int y0 = run->grid->y0[tile_row], x0 = run->grid->x0[tile_column];
     int top = MAX(0, -y0), bottom = MIN(tile.h, frame.h - y0), left = MAX(0, -x0), right = MIN(tile.w, frame.w - x0);
-    int rows = MAX(bottom - top, 0);
-    cpu_use_threads(kernel);
 #pragma omp parallel for schedule(static)
-    for (int row = 0; row < frame.n * rows; row++) {
-        int n = row / rows, y = top + row % rows;
+    for (int y = top; y < bottom; y++) {
         const float *from = (const float *)run->data[node->in[0]->id] + ((gsize)n * tile.h + y) * tile.w * tile.c;
-        float *to = (float *)run->data[node->out->id] + (((gsize)n * frame.h + y + y0) * frame.w + x0) * frame.c;
+        float *to = (float *)run->data[node->out->id] + (((gsize)(n % frame.n) * frame.h + y + y0) * frame.w + x0) * frame.c;
         for (int x = left; x < right; x++) {
             float weight = ramp_y[y] * ramp_x[x];
             for (int c = 0; c < frame.c; c++)
                 to[x * frame.c + c] += weight * from[x * frame.c + c];
         }
     }
+}
+
+static gboolean run_blend(const YonosKernel *kernel, const YonosRun *run, GError **error) {
+    (void)error;
+    cpu_use_threads(kernel);
+    for (int n = 0; n < kernel->node->in[0]->shape.n; n++)
+        blend_image(kernel->node, run, n);
     return TRUE;
 }
 

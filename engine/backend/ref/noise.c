@@ -11,8 +11,10 @@ static gboolean run_noise(const YonosKernel *kernel, const YonosRun *run, GError
     YonosShape s = kernel->node->out->shape;
     float *out = run->data[kernel->node->out->id];
     int factor = kernel->node->attr.noise.factor;
-    int y0 = run->grid->y0[run->row] / factor, x0 = run->grid->x0[run->column] / factor;
-    for (int n = 0; n < s.n; n++)
+    for (int n = 0; n < s.n; n++) {
+        int row, column;
+        yonos_run_tile(run, n, &row, &column);
+        int y0 = run->grid->y0[row] / factor, x0 = run->grid->x0[column] / factor;
         for (int y = 0; y < s.h; y++)
             for (int x = 0; x < s.w; x++)
                 for (int c = 0; c < s.c; c += 4) {
@@ -20,6 +22,7 @@ static gboolean run_noise(const YonosKernel *kernel, const YonosRun *run, GError
                     yonos_noise_normals(run->seed, run->frame, y0 + y, x0 + x, c / 4, normal);
                     memcpy(out + ref_index(s, n, y, x, c), normal, sizeof(float) * (gsize)MIN(4, s.c - c));
                 }
+    }
     return TRUE;
 }
 
