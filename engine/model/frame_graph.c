@@ -14,7 +14,11 @@
 #include "model/model.h"
 #include "model/networks.h"
 
-enum { MAX_OUTPUT_SIDE = 16384, WAVELET_LEVELS = 5 };
+enum {
+    MAX_OUTPUT_SIDE = 16384,
+    MAX_BATCH_PIXELS = 2048 * 1024, /* output pixels; bounds the memory of a batch, too */
+    WAVELET_LEVELS = 5,
+};
 
 typedef struct {
     YonosGraph *g;
@@ -160,9 +164,10 @@ static void build_sections(Builder *b) {
     yonos_unpack(b->g, fixed, upsampled_alpha(b), s->format, &s->colour);
 }
 
-/* The largest batch of tiles, all batches being alike. */
+/* The largest batch of tiles, all batches being alike. Large tiles fill a device by themselves. */
 static int choose_batch(const YonosTileGrid *grid, int most) {
-    int tiles = grid->columns * grid->rows, batch = CLAMP(most, 1, tiles);
+    int tiles = grid->columns * grid->rows, fit = MAX_BATCH_PIXELS / (grid->tile_w * grid->tile_h);
+    int batch = CLAMP(MIN(most, fit), 1, tiles);
     while (tiles % batch != 0)
         batch--;
     return batch;
