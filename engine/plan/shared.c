@@ -28,23 +28,47 @@ static YonosShared *find(gconstpointer model, const char *name, YonosPrecision p
     return NULL;
 }
 
+/* A device has nothing of the CPU's threads, and "cuda" is its first one. */
+static void make_canonical(const char **name, int *threads) {
+    if (g_str_has_prefix(*name, "cuda"))
+        *threads = 0;
+    if (strcmp(*name, "cuda") == 0)
+        *name = "cuda:0";
+}
+
+/* With the names made canonical; "auto" that found a device is that device. */
+static YonosShared *open_shared(gconstpointer model, const char *name, YonosPrecision precision, int threads,
+                                int max_vram, GError **error) {
+    YonosShared *shared = find(model, name, precision, threads, max_vram);
+    if (!shared && strcmp(name, "auto") == 0)
+        shared = find(model, "cuda:0", precision, 0, max_vram);
+    if (shared)
+        return shared;
+    YonosBackend *backend = yonos_backend_open(name, precision, threads, error);
+    if (!backend)
+        return NULL;
+    if (strcmp(backend->name, "cuda") == 0 && strcmp(name, "auto") == 0) {
+        name = backend->name;
+        make_canonical(&name, &threads);
+    }
+    backend->memory_limit = (gsize)max_vram << 20;
+    shared = g_new0(YonosShared, 1);
+    *shared = (YonosShared){.model = model,
+                            .name = g_strdup(name),
+                            .precision = precision,
+                            .threads = threads,
+                            .max_vram = max_vram,
+                            .backend = backend};
+    g_mutex_init(&shared->lock);
+    list = g_slist_prepend(list, shared);
+    return shared;
+}
+
 YonosShared *yonos_shared_open(gconstpointer model, const char *name, YonosPrecision precision, int threads,
                                int max_vram, GError **error) {
+    make_canonical(&name, &threads);
     g_mutex_lock(&list_lock);
-    YonosShared *shared = find(model, name, precision, threads, max_vram);
-    YonosBackend *backend = shared ? NULL : yonos_backend_open(name, precision, threads, error);
-    if (backend) {
-        backend->memory_limit = (gsize)max_vram << 20;
-        shared = g_new0(YonosShared, 1);
-        *shared = (YonosShared){.model = model,
-                                .name = g_strdup(name),
-                                .precision = precision,
-                                .threads = threads,
-                                .max_vram = max_vram,
-                                .backend = backend};
-        g_mutex_init(&shared->lock);
-        list = g_slist_prepend(list, shared);
-    }
+    YonosShared *shared = open_shared(model, name, precision, threads, max_vram, error);
     if (shared)
         shared->users++;
     g_mutex_unlock(&list_lock);

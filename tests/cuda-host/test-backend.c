@@ -9,7 +9,6 @@
 #include "cuda_runtime_api.h"
 #include "host.h"
 #include "plan/plan.h"
-#include "plan/shared.h"
 #include "picture.h"
 #include "tiny-model.h"
 

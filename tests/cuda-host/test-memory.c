@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Too little device memory, through the public API and the module: smaller tiles and one warning, else an error.
+ * Device memory, through the public API and the module: weights are there once for all users; where there is too little
+ * memory, smaller tiles and one warning, else an error.
  */
-#include <glib.h>
-
-#include "yonos.h"
+#include "plan/shared.h"
 
 enum { WIDTH = 160, HEIGHT = 120 };
 
@@ -70,12 +69,38 @@ static void test_too_little(void) {
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_ARGUMENT);
 }
 
+/* Whatever the names and the threads, one device and one way of computing have one backend, which holds the weights. */
+static void test_shared(void) {
+    static const char *const names[] = {"cuda", "cuda:0", "auto"};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(YonosModel) model = yonos_model_open(GOLDEN_MODELS "/text-free", &error);
+    for (gsize first = 0; first < G_N_ELEMENTS(names); first++) {
+        YonosShared *shared = yonos_shared_open(model, names[first], YONOS_PRECISION_F32, 1, 0, &error);
+        g_assert_no_error(error);
+        for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+            YonosShared *again = yonos_shared_open(model, names[i], YONOS_PRECISION_F32, (int)i, 0, &error);
+            g_assert_true(again == shared);
+            yonos_shared_close(again);
+        }
+        YonosShared *other = yonos_shared_open(model, names[first], YONOS_PRECISION_BF16, 1, 0, &error);
+        g_assert_true(other && other != shared);
+        yonos_shared_close(other);
+        yonos_shared_close(shared);
+    }
+    YonosShared *cpu[2] = {yonos_shared_open(model, "cpu", YONOS_PRECISION_F32, 1, 0, &error),
+                           yonos_shared_open(model, "cpu", YONOS_PRECISION_F32, 2, 0, &error)};
+    g_assert_true(cpu[0] && cpu[1] && cpu[0] != cpu[1]);
+    yonos_shared_close(cpu[0]);
+    yonos_shared_close(cpu[1]);
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     logged = g_string_new(NULL);
     g_log_set_writer_func(keep_warnings, NULL, NULL);
     g_test_add_func("/memory/smaller-tiles", test_smaller_tiles);
     g_test_add_func("/memory/too-little", test_too_little);
+    g_test_add_func("/memory/shared", test_shared);
     int result = g_test_run();
     g_string_free(logged, TRUE);
     return result;
