@@ -35,8 +35,8 @@ static gboolean use_frame(GstSample *sample) {
         return FALSE;
     double sum = 0;
     for (gint y = 0; y < info.height; y++) {
-        const guint8 *row = (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA(&frame, 0) +
-                            (gssize)y * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0);
+        const guint8 *row =
+            (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA(&frame, 0) + (gssize)y * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0);
         for (gint x = 0; x < info.width * 3; x++)
             sum += row[x];
     }
@@ -74,9 +74,10 @@ static void print_error(GstElement *pipeline) {
 int main(int argc, char **argv) {
     gst_init(&argc, &argv);
     guint frames = argc > 1 ? (guint)atoi(argv[1]) : 8;
-    g_autofree char *description = g_strdup_printf(
-        "appsrc name=source format=time caps=video/x-raw,format=RGB,width=%d,height=%d,framerate=%d/1 "
-        "! yonossr qos=false ! appsink name=sink sync=false", WIDTH, HEIGHT, RATE);
+    g_autofree char *description =
+        g_strdup_printf("appsrc name=source format=time caps=video/x-raw,format=RGB,width=%d,height=%d,framerate=%d/1 "
+                        "! yonossr qos=false ! appsink name=sink sync=false",
+                        WIDTH, HEIGHT, RATE);
     g_autoptr(GError) error = NULL;
     GstElement *pipeline = gst_parse_launch(description, &error);
     if (error) {

@@ -15,10 +15,11 @@ int main(int argc, char **argv) {
         g_printerr("usage: rtsp-source PORT [FRAMES]\n");
         return 2;
     }
-    g_autofree char *launch = g_strdup_printf(
-        "( videotestsrc is-live=true pattern=ball num-buffers=%d ! video/x-raw,format=I420,width=48,height=32,framerate=25/1 "
-        "! x264enc tune=zerolatency key-int-max=25 ! rtph264pay name=pay0 pt=96 config-interval=1 )",
-        argc > 2 ? atoi(argv[2]) : -1);
+    g_autofree char *launch =
+        g_strdup_printf("( videotestsrc is-live=true pattern=ball num-buffers=%d "
+                        "! video/x-raw,format=I420,width=48,height=32,framerate=25/1 ! x264enc tune=zerolatency "
+                        "key-int-max=25 ! rtph264pay name=pay0 pt=96 config-interval=1 )",
+                        argc > 2 ? atoi(argv[2]) : -1);
     GstRTSPServer *server = gst_rtsp_server_new();
     gst_rtsp_server_set_address(server, "127.0.0.1");
     gst_rtsp_server_set_service(server, argv[1]);

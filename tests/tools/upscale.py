@@ -36,8 +36,8 @@ def video(frames=150, size=SIZE, rate="25/1", form="I420", encoder="x264enc bfra
 
 def audio(seconds=6, wave="sine", tags="", encoder="avenc_aac"):
     inject = f'taginject tags="{tags}" ! ' if tags else ""
-    return (f"audiotestsrc wave={wave} num-buffers={seconds * 43} ! audio/x-raw,rate=44100 ! audioconvert ! {encoder} ! {inject}"
-            "queue ! m.")
+    return (f"audiotestsrc wave={wave} num-buffers={seconds * 43} ! audio/x-raw,rate=44100 ! audioconvert ! {encoder} "
+            f"! {inject}queue ! m.")
 
 
 class Case(unittest.TestCase):
@@ -232,7 +232,8 @@ class Inputs(Case):
         self.assertEqual(self.left_over(), [])
 
     def test_odd_size(self):
-        launch(self.work, f"{video(40, size='width=49,height=33', form='Y444')} matroskamux name=m ! filesink location=in.mkv")
+        source = video(40, size="width=49,height=33", form="Y444")
+        launch(self.work, f"{source} matroskamux name=m ! filesink location=in.mkv")
         self.check("in.mkv", 40, "width=98,height=66", "out.mkv")
 
     @staticmethod
@@ -279,8 +280,8 @@ class Inputs(Case):
             for language in ("en", "fr"):
                 self.assertIn(f"language code: {language}", about)
             self.assertEqual("converted to AAC" in text, out == "out.mp4", text)
-            words = subprocess.run(f"gst-launch-1.0 -q filesrc location={out} ! parsebin name=p p. ! text/x-raw ! fdsink",
-                                   shell=True, cwd=self.work, capture_output=True, timeout=LIMIT).stdout
+            words = subprocess.run(f"gst-launch-1.0 -q filesrc location={out} ! parsebin name=p p. ! text/x-raw "
+                                   "! fdsink", shell=True, cwd=self.work, capture_output=True, timeout=LIMIT).stdout
             self.assertIn(b"second", words)
             self.assertEqual(len(self.frames(out, "width=96,height=64")), 150)
 
@@ -292,7 +293,8 @@ class Inputs(Case):
 
     def test_interlaced(self):
         launch(self.work, f"videotestsrc num-buffers=40 ! video/x-raw,{SIZE},framerate=25/1 ! interlace "
-                          "field-pattern=1:1 ! x264enc interlaced=true ! h264parse ! matroskamux ! filesink location=in.mkv")
+                          "field-pattern=1:1 ! x264enc interlaced=true ! h264parse ! matroskamux "
+                          "! filesink location=in.mkv")
         self.upscale("in.mkv", "out.mkv")
         self.assertGreaterEqual(len(self.frames("out.mkv", "width=96,height=64,interlace-mode=progressive")), 20)
 

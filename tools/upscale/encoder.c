@@ -13,7 +13,7 @@ static const char *const qualities[QUALITIES] = {"draft", "good", "best", "lossl
 
 typedef struct {
     const char *element;
-    const char *codec;               /* media type */
+    const char *codec; /* media type */
     gboolean hardware;
     int bits;                        /* a sample at most */
     int smallest;                    /* width and height that it takes; x265 3.5 overruns its buffers below 64 */
@@ -29,25 +29,68 @@ typedef struct {
 
 /* In the order of preference among those that fit. */
 static const Kind kinds[] = {
-    {"nvh264enc", "video/x-h264", TRUE, 8, 16, "preset=hq rc-mode=constqp",
-     {"qp-const=26", "qp-const=20", "qp-const=15", NULL}, H264},
-    {"vah264enc", "video/x-h264", TRUE, 8, 16, "rate-control=cqp",
-     {"qpi=26 qpp=27 qpb=28", "qpi=20 qpp=21 qpb=22", "qpi=15 qpp=16 qpb=17", NULL}, H264},
-    {"x264enc", "video/x-h264", FALSE, 8, 16, "threads=4 key-int-max=250",
-     {"pass=qual quantizer=24 speed-preset=veryfast", "pass=qual quantizer=19 speed-preset=medium",
-      "pass=qual quantizer=14 speed-preset=slow", "pass=quant quantizer=0 speed-preset=medium"}, H264},
-    {"nvh265enc", "video/x-h265", TRUE, 10, 16, "preset=hq rc-mode=constqp",
-     {"qp-const=28", "qp-const=22", "qp-const=17", NULL}, H265},
-    {"vah265enc", "video/x-h265", TRUE, 10, 16, "rate-control=cqp",
-     {"qpi=28 qpp=29 qpb=30", "qpi=22 qpp=23 qpb=24", "qpi=17 qpp=18 qpb=19", NULL}, H265},
-    {"x265enc", "video/x-h265", FALSE, 10, 64, "key-int-max=250",
-     {"speed-preset=superfast option-string=\"crf=26:" X265 "\"", "speed-preset=fast option-string=\"crf=21:" X265 "\"",
-      "speed-preset=slow option-string=\"crf=16:" X265 "\"",
-      "speed-preset=fast option-string=\"lossless=1:" X265 "\""}, H265},
-    {"vp9enc", "video/x-vp9", FALSE, 8, 1,
-     "threads=4 row-mt=false end-usage=cq target-bitrate=0 bits-per-pixel=1.0 keyframe-max-dist=250 lag-in-frames=16",
-     {"cq-level=34 deadline=1 cpu-used=7", "cq-level=24 deadline=1000000 cpu-used=4",
-      "cq-level=14 deadline=1000000 cpu-used=1", NULL}, "vp9parse"},
+    {.element = "nvh264enc",
+     .codec = "video/x-h264",
+     .hardware = TRUE,
+     .bits = 8,
+     .smallest = 16,
+     .common = "preset=hq rc-mode=constqp",
+     .settings = {"qp-const=26", "qp-const=20", "qp-const=15", NULL},
+     .parser = H264},
+    {.element = "vah264enc",
+     .codec = "video/x-h264",
+     .hardware = TRUE,
+     .bits = 8,
+     .smallest = 16,
+     .common = "rate-control=cqp",
+     .settings = {"qpi=26 qpp=27 qpb=28", "qpi=20 qpp=21 qpb=22", "qpi=15 qpp=16 qpb=17", NULL},
+     .parser = H264},
+    {.element = "x264enc",
+     .codec = "video/x-h264",
+     .hardware = FALSE,
+     .bits = 8,
+     .smallest = 16,
+     .common = "threads=4 key-int-max=250",
+     .settings = {"pass=qual quantizer=24 speed-preset=veryfast", "pass=qual quantizer=19 speed-preset=faster",
+                  "pass=qual quantizer=14 speed-preset=slow", "pass=quant quantizer=0 speed-preset=medium"},
+     .parser = H264},
+    {.element = "nvh265enc",
+     .codec = "video/x-h265",
+     .hardware = TRUE,
+     .bits = 10,
+     .smallest = 16,
+     .common = "preset=hq rc-mode=constqp",
+     .settings = {"qp-const=28", "qp-const=22", "qp-const=17", NULL},
+     .parser = H265},
+    {.element = "vah265enc",
+     .codec = "video/x-h265",
+     .hardware = TRUE,
+     .bits = 10,
+     .smallest = 16,
+     .common = "rate-control=cqp",
+     .settings = {"qpi=28 qpp=29 qpb=30", "qpi=22 qpp=23 qpb=24", "qpi=17 qpp=18 qpb=19", NULL},
+     .parser = H265},
+    {.element = "x265enc",
+     .codec = "video/x-h265",
+     .hardware = FALSE,
+     .bits = 10,
+     .smallest = 64,
+     .common = "key-int-max=250",
+     .settings = {"speed-preset=superfast option-string=\"crf=26:" X265 "\"",
+                  "speed-preset=fast option-string=\"crf=21:" X265 "\"",
+                  "speed-preset=slow option-string=\"crf=16:" X265 "\"",
+                  "speed-preset=fast option-string=\"lossless=1:" X265 "\""},
+     .parser = H265},
+    {.element = "vp9enc",
+     .codec = "video/x-vp9",
+     .hardware = FALSE,
+     .bits = 8,
+     .smallest = 1,
+     .common = "threads=4 row-mt=false end-usage=cq target-bitrate=0 bits-per-pixel=1.0 keyframe-max-dist=250 "
+               "lag-in-frames=16",
+     .settings = {"cq-level=34 deadline=1 cpu-used=7", "cq-level=24 deadline=1000000 cpu-used=4",
+                  "cq-level=14 deadline=1000000 cpu-used=1", NULL},
+     .parser = "vp9parse"},
 };
 
 static const struct {
@@ -69,7 +112,9 @@ const Container *container_of(const char *path) {
     return NULL;
 }
 
-const char *container_list(void) { return ".mp4, .m4v, .mov, .mkv, .webm"; }
+const char *container_list(void) {
+    return ".mp4, .m4v, .mov, .mkv, .webm";
+}
 
 static gboolean holds(const Container *container, const char *codec) {
     for (guint i = 0; i < G_N_ELEMENTS(containers); i++)
@@ -86,7 +131,9 @@ static int quality_index(const char *name) {
     return -1;
 }
 
-gboolean encoder_is_quality(const char *name) { return quality_index(name) >= 0; }
+gboolean encoder_is_quality(const char *name) {
+    return quality_index(name) >= 0;
+}
 
 static int bits_of(const GstVideoInfo *info) {
     return GST_VIDEO_INFO_COMP_DEPTH(info, 0) > 8 ? 10 : 8;
@@ -99,8 +146,8 @@ static int bits_of(const GstVideoInfo *info) {
 static const char *pixel_format(const GstVideoInfo *info, int bits, int quality, const Kind *kind) {
     gboolean odd = (GST_VIDEO_INFO_WIDTH(info) | GST_VIDEO_INFO_HEIGHT(info)) & 1;
     gboolean full = !kind->hardware && !g_str_equal(kind->codec, "video/x-vp9") &&
-                    (odd || (g_str_equal(qualities[quality], "lossless") && GST_VIDEO_INFO_COMP_WIDTH(info, 1) ==
-                                                                                GST_VIDEO_INFO_WIDTH(info)));
+                    (odd || (g_str_equal(qualities[quality], "lossless") &&
+                             GST_VIDEO_INFO_COMP_WIDTH(info, 1) == GST_VIDEO_INFO_WIDTH(info)));
     if (kind->hardware)
         return bits > 8 ? "P010_10LE" : "NV12";
     if (bits > 8)
@@ -184,10 +231,12 @@ Encoder *encoder_choose(const Container *container, const GstCaps *frames, const
         return NULL;
     }
     int index = quality_index(quality);
-    const Kind *kind = forced ? forced_kind(container, &info, forced, index, error)
-                              : best_kind(container, &info, index, on_gpu);
+    const Kind *kind =
+        forced ? forced_kind(container, &info, forced, index, error) : best_kind(container, &info, index, on_gpu);
     if (!kind && !forced)
-        upscale_fail(error, UPSCALE_FAILED, "no encoder for %s files with quality %s is installed (x264enc: Debian's "
-                                            "gstreamer1.0-plugins-ugly)", container->suffix, quality);
+        upscale_fail(error, UPSCALE_FAILED,
+                     "no encoder for %s files with quality %s is installed (x264enc: Debian's "
+                     "gstreamer1.0-plugins-ugly)",
+                     container->suffix, quality);
     return kind ? make(kind, &info, index) : NULL;
 }

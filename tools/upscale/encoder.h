@@ -12,8 +12,8 @@
 
 /* What a file name's end asks for. */
 typedef struct {
-    const char *suffix;       /* ".mp4" */
-    const char *muxer;        /* element name */
+    const char *suffix; /* ".mp4" */
+    const char *muxer;  /* element name */
 } Container;
 
 /* The container of an output file's name; NULL for a name with another end. */
@@ -22,8 +22,8 @@ const Container *container_of(const char *path);
 const char *container_list(void);
 
 typedef struct {
-    const char *element;      /* GStreamer's name */
-    char *description;        /* converter, encoder and parser, for gst_parse_launch() */
+    const char *element; /* GStreamer's name */
+    char *description;   /* converter, encoder and parser, for gst_parse_launch() */
 } Encoder;
 
 gboolean encoder_is_quality(const char *name);

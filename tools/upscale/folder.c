@@ -11,7 +11,7 @@
 
 typedef struct {
     const UpscaleOptions *options;
-    GPtrArray *names;        /* relative paths, sorted */
+    GPtrArray *names; /* relative paths, sorted */
     UpscaleStatus status;
     guint done, there, left_out, failed;
 } Folder;
@@ -43,8 +43,8 @@ static char *output_path(const Folder *f, const char *name) {
 
 /* A damaged video is told from a text file by its name. */
 static gboolean is_named_as_video(const char *name) {
-    static const char *const ends[] = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts",  ".m2ts", ".mpg",
-                                       ".mpeg", ".wmv", ".flv", ".ogv", ".3gp", ".vob", ".asf", ".mxf"};
+    static const char *const ends[] = {".mp4",  ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts",  ".m2ts", ".mpg",
+                                       ".mpeg", ".wmv", ".flv", ".ogv", ".3gp",  ".vob", ".asf", ".mxf"};
     g_autofree char *lower = g_ascii_strdown(name, -1);
     for (guint i = 0; i < G_N_ELEMENTS(ends); i++)
         if (g_str_has_suffix(lower, ends[i]))

@@ -20,15 +20,15 @@
 typedef struct {
     const UpscaleOptions *options;
     const char *input, *output;
-    char *parts;              /* folder */
+    char *parts; /* folder */
     const Container *container;
     Scan *scan;
-    GArray *segments;         /* of Segment */
-    GPtrArray *streams;       /* of StreamPlan */
-    GArray *pending;          /* of guint: segments to do in this run */
-    Scaler *scaler;           /* NULL for --join */
-    Encoder *encoder;         /* NULL for --join */
-    GstCaps *decoded;         /* of the first frame; NULL for --join */
+    GArray *segments;   /* of Segment */
+    GPtrArray *streams; /* of StreamPlan */
+    GArray *pending;    /* of guint: segments to do in this run */
+    Scaler *scaler;     /* NULL for --join */
+    Encoder *encoder;   /* NULL for --join */
+    GstCaps *decoded;   /* of the first frame; NULL for --join */
     Progress progress;
 } Job;
 
@@ -145,8 +145,13 @@ static void warn_of_losses(const Job *j) {
 /* ---- doing it --------------------------------------------------------------------------------------------- */
 
 static gboolean upscale(Job *j, GError **error) {
-    Work work = {.scan = j->scan, .segments = j->segments, .pending = j->pending, .parts = j->parts,
-                 .encoder = j->encoder, .scaler = j->scaler, .progress = &j->progress};
+    Work work = {.scan = j->scan,
+                 .segments = j->segments,
+                 .pending = j->pending,
+                 .parts = j->parts,
+                 .encoder = j->encoder,
+                 .scaler = j->scaler,
+                 .progress = &j->progress};
     progress_begin(&j->progress, j->input, pending_frames(j), j->pending->len, j->options->quiet);
     gboolean ok = j->pending->len == 0 || work_run(&work, error);
     progress_end(&j->progress);
@@ -187,8 +192,11 @@ static gboolean join_only(Job *j, GError **error) {
 
 static gboolean open_parts(Job *j, GError **error) {
     g_autofree char *device = j->scaler ? scaler_get_device(j->scaler) : NULL;
-    PartsOf made_from = {.input = j->input, .options = j->options, .container = j->container->suffix,
-                         .device = device, .encoder = j->encoder ? j->encoder->description : NULL,
+    PartsOf made_from = {.input = j->input,
+                         .options = j->options,
+                         .container = j->container->suffix,
+                         .device = device,
+                         .encoder = j->encoder ? j->encoder->description : NULL,
                          .segments = j->segments->len};
     return parts_open(j->parts, &made_from, error);
 }

@@ -29,7 +29,8 @@ static void set_date(const Scan *scan, GstElement *muxer) {
     g_autoptr(GstDateTime) tagged = NULL;
     if (scan->tags)
         gst_tag_list_get_date_time(scan->tags, GST_TAG_DATE_TIME, &tagged);
-    g_autoptr(GDateTime) date = tagged && gst_date_time_has_second(tagged) ? gst_date_time_to_g_date_time(tagged) : NULL;
+    g_autoptr(GDateTime) date =
+        tagged && gst_date_time_has_second(tagged) ? gst_date_time_to_g_date_time(tagged) : NULL;
     if (!date)
         date = g_date_time_new_utc(2001, 1, 1, 0, 0, 0);
     g_object_set(muxer, "creation-time", date, NULL);
@@ -62,7 +63,8 @@ static gboolean make_pipeline(Join *j, const Container *container, const char *o
     /* The video's pad is the first, so its track is. */
     g_autofree char *description =
         g_strdup_printf("appsrc name=source handle-segment-change=true ! taginject name=tags ! queue ! mux.video_0 "
-                        "%s name=mux ! filesink location=%s", container->muxer, location);
+                        "%s name=mux ! filesink location=%s",
+                        container->muxer, location);
     j->pipeline = pipeline_new(description, output, error);
     if (!j->pipeline)
         return FALSE;

@@ -40,8 +40,7 @@ static gboolean parse_share(UpscaleOptions *o, GError **error) {
     if (!o->share_text)
         return TRUE;
     if (sscanf(o->share_text, "%u/%u%c", &o->share, &o->shares, &rest) != 2 || o->share < 1 || o->share > o->shares)
-        return upscale_fail(error, UPSCALE_USAGE, "--segment is %s, but must be K/N with K from 1 to N",
-                            o->share_text);
+        return upscale_fail(error, UPSCALE_USAGE, "--segment is %s, but must be K/N with K from 1 to N", o->share_text);
     return TRUE;
 }
 

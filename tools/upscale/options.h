@@ -9,14 +9,14 @@
 #include "status.h"
 
 typedef struct {
-    ToolOptions model;        /* the element's properties */
-    char *encoder;            /* NULL: chosen */
-    char *quality;            /* draft, good, best or lossless */
-    char *compare;            /* NULL, "split" or "side-by-side" */
-    char *parts;              /* folder of the segments; NULL: beside the output */
-    char *times;              /* --at, of --sheet */
-    char *share_text;         /* --segment K/N */
-    guint share, shares;      /* 1..shares; 0, 0: all */
+    ToolOptions model;   /* the element's properties */
+    char *encoder;       /* NULL: chosen */
+    char *quality;       /* draft, good, best or lossless */
+    char *compare;       /* NULL, "split" or "side-by-side" */
+    char *parts;         /* folder of the segments; NULL: beside the output */
+    char *times;         /* --at, of --sheet */
+    char *share_text;    /* --segment K/N */
+    guint share, shares; /* 1..shares; 0, 0: all */
     gboolean sheet, force, dry_run, join, keep_parts, quiet;
     char *input, *output;
 } UpscaleOptions;

@@ -13,12 +13,12 @@
 
 struct _Packets {
     const GPtrArray *files;
-    GArray *decode_times;   /* of gint64, one a packet */
+    GArray *decode_times; /* of gint64, one a packet */
     GstCaps *caps;
     GstSegment segment;
     gint64 delay;
     GstElement *pipeline, *sink; /* of the file that is being read; NULL between files */
-    guint file, packet;     /* the next ones */
+    guint file, packet;          /* the next ones */
 };
 
 static void close_file(Packets *p) {
@@ -47,8 +47,10 @@ static gboolean check_caps(Packets *p, GstSample *sample, GError **error) {
     if (!p->caps)
         p->caps = gst_caps_ref(caps);
     return gst_caps_is_equal(p->caps, caps) ||
-           upscale_fail(error, UPSCALE_FAILED, "%s: was made by another version of the encoder than the segments "
-                                               "before it; remove it and run again", (char *)p->files->pdata[p->file]);
+           upscale_fail(error, UPSCALE_FAILED,
+                        "%s: was made by another version of the encoder than the segments "
+                        "before it; remove it and run again",
+                        (char *)p->files->pdata[p->file]);
 }
 
 /* The next packet of any file, as it is there; NULL at the end of all or on an error. */
@@ -142,7 +144,9 @@ void packets_free(Packets *p) {
     g_free(p);
 }
 
-guint packets_get_count(const Packets *p) { return p->decode_times->len; }
+guint packets_get_count(const Packets *p) {
+    return p->decode_times->len;
+}
 
 GstSample *packets_next(Packets *p, GError **error) {
     g_autoptr(GstSample) sample = pull(p, error);

@@ -65,8 +65,8 @@ static gboolean matches(GKeyFile *found, GKeyFile *wanted, const char *folder, G
         g_autofree char *b = g_key_file_get_value(wanted, GROUP, *key, NULL);
         if (g_strcmp0(a, b) != 0)
             return upscale_fail(error, UPSCALE_EXISTS,
-                                "%s: holds parts of another job (%s is %s there and %s now); --force drops them", folder,
-                                *key, a && *a ? a : "nothing", *b ? b : "nothing");
+                                "%s: holds parts of another job (%s is %s there and %s now); --force drops them",
+                                folder, *key, a && *a ? a : "nothing", *b ? b : "nothing");
     }
     return TRUE;
 }
@@ -121,4 +121,6 @@ gboolean parts_are_joined(const char *folder, const char *file) {
     return g_strcmp0(noted, print) == 0;
 }
 
-void parts_remove(const char *folder) { file_remove_folder(folder, JOINED); }
+void parts_remove(const char *folder) {
+    file_remove_folder(folder, JOINED);
+}

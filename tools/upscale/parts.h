@@ -9,11 +9,11 @@
 
 /* What decides about the bytes of the segments. */
 typedef struct {
-    const char *input;       /* path */
+    const char *input; /* path */
     const UpscaleOptions *options;
     const char *container;
-    const char *device;      /* NULL: do not ask (--join) */
-    const char *encoder;     /* NULL: do not ask (--join) */
+    const char *device;  /* NULL: do not ask (--join) */
+    const char *encoder; /* NULL: do not ask (--join) */
     guint segments;
 } PartsOf;
 

@@ -24,7 +24,9 @@ GstElement *pipeline_get(GstElement *pipeline, const char *name) {
     return gst_bin_get_by_name(GST_BIN(pipeline), name);
 }
 
-static const char *about(GstElement *pipeline) { return g_object_get_data(G_OBJECT(pipeline), ABOUT); }
+static const char *about(GstElement *pipeline) {
+    return g_object_get_data(G_OBJECT(pipeline), ABOUT);
+}
 
 /* Only sinks to files write resources; the element's "no space left" means memory for the networks. */
 static gboolean is_write_error(const GstMessage *message, const GError *cause) {
@@ -67,8 +69,7 @@ gboolean pipeline_start(GstElement *pipeline, GstState state, UpscaleStatus stat
 
 gboolean pipeline_ended(GstElement *pipeline, GstClockTime timeout, UpscaleStatus status, GError **error) {
     g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
-    g_autoptr(GstMessage) message =
-        gst_bus_timed_pop_filtered(bus, timeout, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
+    g_autoptr(GstMessage) message = gst_bus_timed_pop_filtered(bus, timeout, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
     if (message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
         pipeline_take_error(pipeline, message, status, error);
     return message != NULL;

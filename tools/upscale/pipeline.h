@@ -12,8 +12,8 @@
 #include "status.h"
 
 /*
- * A pipeline of two elements or more, as gst-launch-1.0 would make it. `about` names in messages what the pipeline works on.
- * Errors: FAILED with the element that is missing. Free with pipeline_free().
+ * A pipeline of two elements or more, as gst-launch-1.0 would make it. `about` names in messages what the pipeline
+ * works on. Errors: FAILED with the element that is missing. Free with pipeline_free().
  */
 GstElement *pipeline_new(const char *description, const char *about, GError **error);
 

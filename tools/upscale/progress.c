@@ -11,8 +11,8 @@
 enum { TERMINAL_INTERVAL = 250 * 1000, FILE_INTERVAL = 10 * 1000 * 1000 };
 
 void progress_begin(Progress *p, const char *name, guint frames, guint segments, gboolean quiet) {
-    *p = (Progress){.name = name, .frames = frames, .segments = segments, .quiet = quiet,
-                    .terminal = isatty(STDERR_FILENO) == 1};
+    *p = (Progress){
+        .name = name, .frames = frames, .segments = segments, .quiet = quiet, .terminal = isatty(STDERR_FILENO) == 1};
 }
 
 static void print_duration(FILE *file, double seconds) {

@@ -8,7 +8,7 @@
 #include <glib.h>
 
 typedef struct {
-    const char *name;        /* what is worked on */
+    const char *name; /* what is worked on */
     gboolean quiet, terminal;
     guint frames, done;      /* to do in this run; done */
     guint segments, written; /* in this run */

@@ -112,7 +112,9 @@ void reader_free(Reader *r) {
     g_free(r);
 }
 
-const char *reader_get_damage(const Reader *r) { return r->damage; }
+const char *reader_get_damage(const Reader *r) {
+    return r->damage;
+}
 
 /* The next decoded frame, wanted or not; NULL at the end or on an error. */
 static GstSample *pull_any(Reader *r, const gint *cancel, GError **error) {

@@ -59,9 +59,9 @@ static gboolean configure(GstElement *element, const UpscaleOptions *o, GError *
 }
 
 Scaler *scaler_new(const UpscaleOptions *options, GError **error) {
-    g_autofree char *description =
-        g_strdup_printf("appsrc name=source ! videoconvert ! yonossr name=scale "
-                        "! appsink name=sink sync=false qos=false max-buffers=%d", QUEUED_FRAMES);
+    g_autofree char *description = g_strdup_printf("appsrc name=source ! videoconvert ! yonossr name=scale "
+                                                   "! appsink name=sink sync=false qos=false max-buffers=%d",
+                                                   QUEUED_FRAMES);
     GstElement *pipeline = pipeline_new(description, "yonossr", error);
     if (!pipeline)
         return NULL;
@@ -111,7 +111,9 @@ gboolean scaler_push(Scaler *s, GstSample *sample) {
     return ok;
 }
 
-void scaler_finish(Scaler *s) { gst_app_src_end_of_stream(GST_APP_SRC(s->source)); }
+void scaler_finish(Scaler *s) {
+    gst_app_src_end_of_stream(GST_APP_SRC(s->source));
+}
 
 GstSample *scaler_pull(Scaler *s, GstClockTime timeout, GError **error) {
     GstSample *sample = gst_app_sink_try_pull_sample(GST_APP_SINK(s->sink), timeout);
@@ -120,6 +122,10 @@ GstSample *scaler_pull(Scaler *s, GstClockTime timeout, GError **error) {
     return sample;
 }
 
-gboolean scaler_ended(Scaler *s) { return gst_app_sink_is_eos(GST_APP_SINK(s->sink)); }
+gboolean scaler_ended(Scaler *s) {
+    return gst_app_sink_is_eos(GST_APP_SINK(s->sink));
+}
 
-void scaler_stop(Scaler *s) { gst_element_set_state(s->pipeline, GST_STATE_NULL); }
+void scaler_stop(Scaler *s) {
+    gst_element_set_state(s->pipeline, GST_STATE_NULL);
+}

@@ -12,12 +12,12 @@
 
 typedef struct {
     Scan *scan;
-    GMutex lock;          /* pads of parsebin push in threads of their own */
-    GstSegment segment;   /* of the video */
+    GMutex lock;           /* pads of parsebin push in threads of their own */
+    GstSegment segment;    /* of the video */
     GstClockTime duration; /* as the container tells; 0: it does not */
-    GstClockTime end;     /* of the data of any stream, stream time */
-    gboolean untimed;     /* a coded picture came without presentation time */
-    GstPad *video_pad;    /* borrowed */
+    GstClockTime end;      /* of the data of any stream, stream time */
+    gboolean untimed;      /* a coded picture came without presentation time */
+    GstPad *video_pad;     /* borrowed */
 } Scanner;
 
 ScanKind scan_kind(const GstCaps *caps) {
@@ -239,8 +239,7 @@ static void wait_for_end(GstElement *pipeline, const char *path, GError **cause)
 
 static gboolean read_all(Scanner *s, GError **error) {
     g_autofree char *location = pipeline_quote(s->scan->path);
-    g_autofree char *description =
-        g_strdup_printf("filesrc location=%s ! parsebin name=parse", location);
+    g_autofree char *description = g_strdup_printf("filesrc location=%s ! parsebin name=parse", location);
     GstElement *pipeline = pipeline_new(description, s->scan->path, error);
     if (!pipeline)
         return FALSE;

@@ -11,27 +11,27 @@ typedef enum { SCAN_VIDEO, SCAN_AUDIO, SCAN_TEXT, SCAN_OTHER } ScanKind;
 
 typedef struct {
     ScanKind kind;
-    char *id;             /* GStreamer's stream id: the same at every opening of the same file */
+    char *id; /* GStreamer's stream id: the same at every opening of the same file */
     GstCaps *caps;
-    GstTagList *tags;     /* of this stream; NULL without */
+    GstTagList *tags; /* of this stream; NULL without */
 } ScanStream;
 
 typedef struct {
-    GstClockTime time;    /* stream time */
-    gboolean key;         /* decoding can begin here */
+    GstClockTime time; /* stream time */
+    gboolean key;      /* decoding can begin here */
 } ScanFrame;
 
 typedef struct {
     char *path;
-    char *container;      /* its media type, "video/quicktime" */
-    GPtrArray *streams;   /* of ScanStream, in the file's order */
-    ScanStream *video;    /* the first video stream, borrowed */
-    GArray *frames;       /* of ScanFrame: its coded pictures by time */
-    gint64 delay;         /* of the video's running time behind its stream time, ns */
-    gboolean seekable;    /* the container's index leads to exact key frames */
-    GstTagList *tags;     /* of the whole file; NULL without */
-    GstToc *toc;          /* chapters; NULL without */
-    char *damage;         /* what stopped the reading before the end; NULL for a sound file */
+    char *container;    /* its media type, "video/quicktime" */
+    GPtrArray *streams; /* of ScanStream, in the file's order */
+    ScanStream *video;  /* the first video stream, borrowed */
+    GArray *frames;     /* of ScanFrame: its coded pictures by time */
+    gint64 delay;       /* of the video's running time behind its stream time, ns */
+    gboolean seekable;  /* the container's index leads to exact key frames */
+    GstTagList *tags;   /* of the whole file; NULL without */
+    GstToc *toc;        /* chapters; NULL without */
+    char *damage;       /* what stopped the reading before the end; NULL for a sound file */
 } Scan;
 
 /*

@@ -18,9 +18,9 @@ enum { COLUMNS = 3, MAX_WIDTH = 640, MAX_HEIGHT = 360, ZOOM = 4, GAP = 4 };
 
 typedef struct {
     int scale;
-    int width, height;               /* of the upscaled frame */
+    int width, height; /* of the upscaled frame */
     int panel_width, panel_height;
-    GPtrArray *panels;               /* of GstSample, RGB, row by row */
+    GPtrArray *panels; /* of GstSample, RGB, row by row */
 } Sheet;
 
 /* ---- frames ------------------------------------------------------------------------------------------------ */
@@ -59,7 +59,8 @@ static GstSample *upscaled(const UpscaleOptions *options, GstSample *frame, GErr
 static GstSample *through(GstSample *frame, const char *elements, GError **error) {
     g_autofree char *description = g_strdup_printf("appsrc name=source format=time ! videoconvert "
                                                    "! video/x-raw,format=RGB ! %s ! video/x-raw,format=RGB "
-                                                   "! appsink name=sink sync=false", elements);
+                                                   "! appsink name=sink sync=false",
+                                                   elements);
     GstElement *pipeline = pipeline_new(description, "the sheet", error);
     if (!pipeline)
         return NULL;
@@ -81,12 +82,12 @@ static char *label(const char *text) {
     if (!overlay)
         return g_strdup("identity");
     return g_strdup_printf("textoverlay text=\"%s\" valignment=bottom halignment=left shaded-background=true "
-                           "font-desc=\"Sans 12\" auto-resize=false xpad=4 ypad=4 ! videoconvert", text);
+                           "font-desc=\"Sans 12\" auto-resize=false xpad=4 ypad=4 ! videoconvert",
+                           text);
 }
 
 /* The middle of a frame of the upscaled size, 1/zoom of the panel's size, enlarged to it. */
-static gboolean add_panel(Sheet *s, GstSample *frame, const char *method, int zoom, const char *text,
-                          GError **error) {
+static gboolean add_panel(Sheet *s, GstSample *frame, const char *method, int zoom, const char *text, GError **error) {
     int left = (s->width - s->panel_width / zoom) / 2, top = (s->height - s->panel_height / zoom) / 2;
     g_autofree char *words = g_strdup_printf("%s, %d %%", text, zoom * 100), *letters = label(words);
     g_autofree char *elements = g_strdup_printf(
@@ -136,8 +137,8 @@ static void copy_panel(const Sheet *s, GstSample *sample, Picture *sheet, int le
     if (!gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample), GST_MAP_READ))
         return;
     for (int y = 0; y < s->panel_height; y++) {
-        const guint8 *in = (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA(&frame, 0) +
-                           (gssize)y * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0);
+        const guint8 *in =
+            (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA(&frame, 0) + (gssize)y * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0);
         float *out = sheet->samples + ((gsize)(top + y) * (gsize)sheet->width + (gsize)left) * 3;
         for (int i = 0; i < s->panel_width * 3; i++)
             out[i] = in[i] / 255.0f;
@@ -148,8 +149,10 @@ static void copy_panel(const Sheet *s, GstSample *sample, Picture *sheet, int le
 static gboolean save(const Sheet *s, const UpscaleOptions *options, GError **error) {
     int rows = (int)s->panels->len / COLUMNS;
     g_auto(Picture) sheet = {.width = COLUMNS * s->panel_width + (COLUMNS - 1) * GAP,
-                             .height = rows * s->panel_height + (rows - 1) * GAP, .channels = 3, .bits = 8};
-    sheet.samples = g_new(float, (gsize)sheet.width * (gsize)sheet.height * 3);
+                             .height = rows * s->panel_height + (rows - 1) * GAP,
+                             .channels = 3,
+                             .bits = 8};
+    sheet.samples = g_new(float, (gsize)sheet.width *(gsize)sheet.height * 3);
     for (gsize i = 0; i < (gsize)sheet.width * (gsize)sheet.height * 3; i++)
         sheet.samples[i] = 1.0f;
     for (guint i = 0; i < s->panels->len; i++)
@@ -173,7 +176,8 @@ static GArray *parse_times(const char *text, GError **error) {
         char *end;
         double seconds = g_ascii_strtod(*word, &end);
         if (end == *word || *end || !isfinite(seconds) || seconds < 0 || seconds > 1e9) {
-            upscale_fail(error, UPSCALE_USAGE, "--at holds \"%s\", but must be seconds with commas between them", *word);
+            upscale_fail(error, UPSCALE_USAGE, "--at holds \"%s\", but must be seconds with commas between them",
+                         *word);
             g_clear_pointer(&times, g_array_unref);
             break;
         }

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
-G_DEFINE_QUARK(yonos-upscale-error-quark, upscale_error)
+G_DEFINE_QUARK(yonos - upscale - error - quark, upscale_error)
 
 static volatile sig_atomic_t stop_signal;
 
@@ -20,7 +20,9 @@ gboolean upscale_fail(GError **error, UpscaleStatus status, const char *format, 
     return FALSE;
 }
 
-static void on_signal(int number) { stop_signal = number; }
+static void on_signal(int number) {
+    stop_signal = number;
+}
 
 void upscale_catch_signals(void) {
     /* RESETHAND: a second Ctrl-C ends the process at once. */
@@ -32,7 +34,6 @@ void upscale_catch_signals(void) {
 gboolean upscale_interrupted(GError **error) {
     if (!stop_signal)
         return FALSE;
-    upscale_fail(error, UPSCALE_INTERRUPTED,
-                 "stopped by a signal; the same command goes on where this one stopped");
+    upscale_fail(error, UPSCALE_INTERRUPTED, "stopped by a signal; the same command goes on where this one stopped");
     return TRUE;
 }

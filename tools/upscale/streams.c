@@ -50,8 +50,7 @@ static const char *plan_audio(StreamPlan *p, const Container *container) {
         return "copied";
     }
     p->changed = TRUE;
-    p->description =
-        g_strdup_printf("decodebin ! audioconvert ! audioresample ! %s", audio_encoder(container));
+    p->description = g_strdup_printf("decodebin ! audioconvert ! audioresample ! %s", audio_encoder(container));
     return g_str_equal(container->muxer, "webmmux") ? "converted to Opus" : "converted to AAC";
 }
 

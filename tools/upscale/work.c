@@ -14,19 +14,21 @@ enum { FINISHING_WRITERS = 2, WAIT_MICROSECONDS = 5000 };
 typedef struct {
     Work *work;
     GThread *thread;
-    gint cancel;           /* atomic */
-    GError *error;         /* of the thread, to be read after it ended */
+    gint cancel;   /* atomic */
+    GError *error; /* of the thread, to be read after it ended */
     char *damage;
 } Feeder;
 
 typedef struct {
     Work *work;
-    guint next;            /* into `pending`: the segment after the current one */
+    guint next; /* into `pending`: the segment after the current one */
     Writer *current;
-    GQueue finishing;      /* of Writer, oldest first */
+    GQueue finishing; /* of Writer, oldest first */
 } Collector;
 
-char *work_segment_path(const char *parts, guint index) { return g_strdup_printf("%s/%06u.segment", parts, index); }
+char *work_segment_path(const char *parts, guint index) {
+    return g_strdup_printf("%s/%06u.segment", parts, index);
+}
 
 static const Segment *pending_segment(const Work *w, guint i) {
     return &g_array_index(w->segments, Segment, g_array_index(w->pending, guint, i));

@@ -12,14 +12,14 @@
 
 typedef struct {
     const Scan *scan;
-    const GArray *segments;   /* of Segment: all of the video */
-    const GArray *pending;    /* of guint: the ones to do, ascending */
-    const char *parts;        /* folder for the files */
+    const GArray *segments; /* of Segment: all of the video */
+    const GArray *pending;  /* of guint: the ones to do, ascending */
+    const char *parts;      /* folder for the files */
     const Encoder *encoder;
-    Scaler *scaler;           /* ends with this work */
+    Scaler *scaler; /* ends with this work */
     Progress *progress;
-    guint lost_frames;        /* result: told by the container, but not given by the decoder */
-    char *damage;             /* result: what ended the decoding early; NULL for a sound file */
+    guint lost_frames; /* result: told by the container, but not given by the decoder */
+    char *damage;      /* result: what ended the decoding early; NULL for a sound file */
 } Work;
 
 /* The file of a segment. Free with g_free(). */

@@ -13,7 +13,7 @@ enum { QUEUED_FRAMES = 4 };
 struct _Writer {
     const Encoder *encoder;
     GstElement *pipeline, *source; /* NULL before the first frame */
-    GstCaps *caps; /* of the first frame */
+    GstCaps *caps;                 /* of the first frame */
     char *path, *temporary;
     guint index, frames;
 };
@@ -26,8 +26,8 @@ Writer *writer_new(const Encoder *encoder, const char *path, guint index) {
 
 static gboolean start(Writer *w, GError **error) {
     g_autofree char *location = pipeline_quote(w->temporary);
-    g_autofree char *description = g_strdup_printf(
-        "appsrc name=source ! %s ! gdppay ! filesink sync=false location=%s", w->encoder->description, location);
+    g_autofree char *description = g_strdup_printf("appsrc name=source ! %s ! gdppay ! filesink sync=false location=%s",
+                                                   w->encoder->description, location);
     w->pipeline = pipeline_new(description, w->path, error);
     if (!w->pipeline)
         return FALSE;
@@ -54,8 +54,12 @@ void writer_free(Writer *w) {
     g_free(w);
 }
 
-guint writer_get_index(const Writer *w) { return w->index; }
-guint writer_get_frames(const Writer *w) { return w->frames; }
+guint writer_get_index(const Writer *w) {
+    return w->index;
+}
+guint writer_get_frames(const Writer *w) {
+    return w->frames;
+}
 
 gboolean writer_is_ready(Writer *w) {
     return !w->source || gst_app_src_get_current_level_buffers(GST_APP_SRC(w->source)) < QUEUED_FRAMES;
@@ -75,8 +79,10 @@ static gboolean same_picture(const GstCaps *a, const GstCaps *b) {
 gboolean writer_push(Writer *w, GstSample *sample, GError **error) {
     gboolean ok = !w->caps || same_picture(w->caps, gst_sample_get_caps(sample));
     if (!ok)
-        upscale_fail(error, UPSCALE_FAILED, "%s: size or format of the video changes in the middle of it, which one "
-                                            "output cannot hold; split the input there", w->path);
+        upscale_fail(error, UPSCALE_FAILED,
+                     "%s: size or format of the video changes in the middle of it, which one "
+                     "output cannot hold; split the input there",
+                     w->path);
     gst_caps_replace(&w->caps, gst_sample_get_caps(sample));
     ok = ok && (w->pipeline || start(w, error));
     if (ok && gst_app_src_push_sample(GST_APP_SRC(w->source), sample) != GST_FLOW_OK) {
