@@ -139,6 +139,9 @@ static inline unsigned blocks_for(size_t items, unsigned per_block) {
     return static_cast<unsigned>((items + per_block - 1) / per_block);
 }
 
+/* a / b; a 64-bit division costs as much as moving several elements, and few tensors need it. */
+__device__ static inline size_t divide(size_t a, unsigned b) { return a >> 32 ? a / b : static_cast<unsigned>(a) / b; }
+
 /* Pixels of all images. */
 static inline size_t pixel_count(const YonosCudaTensor *tensor) {
     return static_cast<size_t>(tensor->shape.n) * tensor->shape.h * tensor->shape.w;

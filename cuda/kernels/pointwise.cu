@@ -79,7 +79,7 @@ __global__ void epilogue_eight(YonosCudaTensor out, YonosCudaTensor x, YonosCuda
     if (k.has_residual)
         load_eight(residual, first, r);
     if (k.bias)
-        load_eight({const_cast<float *>(k.bias), YONOS_DTYPE_F32, {}}, first % out.shape.c, bias);
+        load_eight({const_cast<float *>(k.bias), YONOS_DTYPE_F32, {}}, first - divide(first, out.shape.c) * out.shape.c, bias);
     YONOS_UNROLL
     for (int i = 0; i < 8; i++)
         v[i] = activate(v[i] + bias[i] + r[i], k.activation);
@@ -91,7 +91,7 @@ __global__ void epilogue_single(YonosCudaTensor out, YonosCudaTensor x, YonosCud
     size_t i = static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x;
     if (i >= count)
         return;
-    float bias = k.bias ? k.bias[i % out.shape.c] : 0.0f, r = k.has_residual ? load_one(residual, i) : 0.0f;
+    float bias = k.bias ? k.bias[i - divide(i, out.shape.c) * out.shape.c] : 0.0f, r = k.has_residual ? load_one(residual, i) : 0.0f;
     store_one(out, i, activate(load_one(x, i) + bias + r, k.activation));
 }
 
@@ -112,7 +112,7 @@ __global__ void geglu_eight(YonosCudaTensor out, YonosCudaTensor x, size_t count
     size_t first = 8 * (static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x);
     if (first >= count)
         return;
-    size_t from = first + first / out.shape.c * out.shape.c; /* x has twice the channels */
+    size_t from = first + divide(first, out.shape.c) * out.shape.c; /* x has twice the channels */
     float value[8], gate[8];
     load_eight(x, from, value);
     load_eight(x, from + out.shape.c, gate);
@@ -126,7 +126,7 @@ __global__ void geglu_single(YonosCudaTensor out, YonosCudaTensor x, size_t coun
     size_t i = static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x;
     if (i >= count)
         return;
-    size_t from = i + i / out.shape.c * out.shape.c;
+    size_t from = i + divide(i, out.shape.c) * out.shape.c;
     store_one(out, i, load_one(x, from) * gelu(load_one(x, from + out.shape.c)));
 }
 
@@ -146,7 +146,7 @@ __global__ void concat_units(Unit *out, const Unit *x, const Unit *y, unsigned x
     size_t i = static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x;
     if (i >= count)
         return;
-    size_t pixel = i / (x_units + y_units);
+    size_t pixel = divide(i, x_units + y_units);
     unsigned unit = static_cast<unsigned>(i - pixel * (x_units + y_units));
     out[i] = unit < x_units ? x[pixel * x_units + unit] : y[pixel * y_units + unit - x_units];
 }
@@ -174,29 +174,51 @@ int yonos_cuda_concat(const YonosCudaTensor *out, const YonosCudaTensor *x, cons
 
 /* ---- channel padding ----------------------------------------------------------------------------- */
 
-__global__ void pad_channels(YonosCudaTensor out, YonosCudaTensor x, size_t count) {
+/* Eight channels of a pixel; the grid's y counts them. */
+__global__ void pad_channels_eight(YonosCudaTensor out, YonosCudaTensor x, size_t pixels) {
+    size_t pixel = static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x;
+    int channel = 8 * blockIdx.y;
+    if (pixel >= pixels)
+        return;
+    float v[8];
+    YONOS_UNROLL
+    for (int i = 0; i < 8; i++)
+        v[i] = channel + i < x.shape.c ? load_one(x, pixel * x.shape.c + channel + i) : 0.0f;
+    store_eight(out, pixel * out.shape.c + channel, v);
+}
+
+__global__ void pad_channels_single(YonosCudaTensor out, YonosCudaTensor x, size_t count) {
     size_t i = static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x;
     if (i >= count)
         return;
-    size_t pixel = i / out.shape.c;
+    size_t pixel = divide(i, out.shape.c);
     int channel = static_cast<int>(i - pixel * out.shape.c);
     store_one(out, i, channel < x.shape.c ? load_one(x, pixel * x.shape.c + channel) : 0.0f);
 }
 
 int yonos_cuda_pad_channels(const YonosCudaTensor *out, const YonosCudaTensor *x, YonosCudaStream stream) {
-    size_t count = yonos_shape_count(out->shape);
-    return YONOS_LAUNCH(pad_channels, blocks_for(count, THREADS), THREADS, 0, stream, *out, *x, count);
+    size_t count = yonos_shape_count(out->shape), pixels = pixel_count(out);
+    if (out->shape.c % 8 == 0 && is_aligned(out))
+        return YONOS_LAUNCH(pad_channels_eight, dim3(blocks_for(pixels, THREADS), out->shape.c / 8), THREADS, 0, stream,
+                            *out, *x, pixels);
+    return YONOS_LAUNCH(pad_channels_single, blocks_for(count, THREADS), THREADS, 0, stream, *out, *x, count);
 }
 
 /* ---- FILL ---------------------------------------------------------------------------------------- */
 
-__global__ void fill(YonosCudaTensor out, float value, size_t count) {
+__global__ void fill(YonosCudaTensor out, float value, bool aligned, size_t count) {
     size_t first = 8 * (static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x);
+    if (aligned && first + 8 <= count) {
+        const float v[8] = {value, value, value, value, value, value, value, value};
+        store_eight(out, first, v);
+        return;
+    }
     for (size_t i = first; i < first + 8 && i < count; i++)
         store_one(out, i, value);
 }
 
 int yonos_cuda_fill(const YonosCudaTensor *out, float value, YonosCudaStream stream) {
     size_t count = yonos_shape_count(out->shape);
-    return YONOS_LAUNCH(fill, blocks_for(count, 8 * THREADS), THREADS, 0, stream, *out, value, count);
+    return YONOS_LAUNCH(fill, blocks_for(count, 8 * THREADS), THREADS, 0, stream, *out, value, is_aligned(out),
+                        count);
 }

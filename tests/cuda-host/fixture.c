@@ -86,6 +86,12 @@ void fixture_set(Fixture *fixture, const YonosTensor *tensor, gsize i, float v) 
     set(fixture->tensor[tensor->id].data, tensor->dtype, i, v);
 }
 
+float fixture_get(const Fixture *fixture, const YonosTensor *tensor, gsize i, YonosDType as) {
+    float rounded;
+    set(&rounded, as, 0, get(fixture->tensor[tensor->id].data, tensor->dtype, i));
+    return get(&rounded, as, 0);
+}
+
 void fixture_run_ref(Fixture *fixture) {
     YonosKernel kernel = {.node = NULL};
     GError *error = NULL;

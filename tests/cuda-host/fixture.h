@@ -40,6 +40,8 @@ void fixture_set(Fixture *fixture, const YonosTensor *tensor, gsize i, float v);
 
 /* The kernel's tensor for a graph's one; NULL for NULL. */
 const YonosCudaTensor *fixture_tensor(const Fixture *fixture, const YonosTensor *tensor);
+/* Element i of the kernel's tensor as it would be stored in `as`. */
+float fixture_get(const Fixture *fixture, const YonosTensor *tensor, gsize i, YonosDType as);
 void fixture_workspace(Fixture *fixture, gsize bytes);
 
 /* Deterministic random numbers, all from the program's --seed. */

@@ -93,6 +93,33 @@ static void test_concat(void) {
             }
 }
 
+/* No node of its own either: what comes out is compared by hand. */
+static void pad_case(YonosShape shape, int channels, YonosDType from, YonosDType to, gsize skew) {
+    Fixture f;
+    fixture_init(&f);
+    f.skew = skew;
+    YonosShape padded = shape;
+    padded.c = channels;
+    const YonosTensor *x = fixture_input(&f, from, shape), *out = fixture_input(&f, to, padded);
+    g_assert_cmpint(yonos_cuda_pad_channels(fixture_tensor(&f, out), fixture_tensor(&f, x), NULL), ==, 0);
+    gsize pixels = yonos_shape_count(shape) / (gsize)shape.c;
+    for (gsize p = 0; p < pixels; p++)
+        for (int c = 0; c < channels; c++) {
+            float expected = c < shape.c ? fixture_get(&f, x, p * (gsize)shape.c + (gsize)c, to) : 0.0f;
+            g_assert_cmpfloat(fixture_get(&f, out, p * (gsize)channels + (gsize)c, to), ==, expected);
+        }
+    fixture_clear(&f);
+}
+
+static void test_pad_channels(void) {
+    for (guint s = 0; s < G_N_ELEMENTS(shapes); s++)
+        for (guint i = 0; i < 9; i++) {
+            pad_case(shapes[s], (shapes[s].c + 7) / 8 * 8, dtypes[i % 3], dtypes[i / 3], 0);
+            pad_case(shapes[s], shapes[s].c + 5, dtypes[i % 3], dtypes[i / 3], 4);
+            pad_case(shapes[s], MAX(1, shapes[s].c - 2), dtypes[i % 3], dtypes[i / 3], 0);
+        }
+}
+
 static int launch_fill(Fixture *f) {
     return yonos_cuda_fill(fixture_tensor(f, f->node->out), f->node->attr.fill.value, NULL);
 }
@@ -649,6 +676,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/pointwise/epilogue", test_epilogue);
     g_test_add_func("/pointwise/geglu", test_geglu);
     g_test_add_func("/pointwise/concat", test_concat);
+    g_test_add_func("/pointwise/pad-channels", test_pad_channels);
     g_test_add_func("/pointwise/fill", test_fill);
     g_test_add_func("/norm/group", test_group_norm);
     g_test_add_func("/norm/layer", test_layer_norm);
