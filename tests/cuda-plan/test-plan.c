@@ -99,7 +99,7 @@ static void remove_folder(const char *path) {
 /* ---- collecting ------------------------------------------------------------------------------------------ */
 
 static char *conv_text(const CudaConvShape *s) {
-    return g_strdup_printf("conv %dx%dx%d -> %dx%dx%d, %dx%d/%d%s%s%s", s->iw, s->ih, s->ic, s->ow, s->oh, s->oc, s->kw,
+    return g_strdup_printf("conv %d of %dx%dx%d -> %dx%dx%d, %dx%d/%d%s%s%s", s->n, s->iw, s->ih, s->ic, s->ow, s->oh, s->oc, s->kw,
                            s->kh, s->stride, s->residual ? " +residual" : "", s->bias ? " +bias" : "",
                            s->relu ? " +relu" : "");
 }
@@ -111,8 +111,8 @@ static void add_node(Plan *plan, const YonosNode *node) {
             plan->own_kernel++;
         else
             g_hash_table_replace(plan->attentions,
-                                 g_strdup_printf("attention %d heads of %d, %d x %d tokens", a.heads, a.head_dim,
-                                                 a.q_tokens, a.kv_tokens),
+                                 g_strdup_printf("attention %d of %d heads of %d, %d x %d tokens", a.images, a.heads,
+                                                 a.head_dim, a.q_tokens, a.kv_tokens),
                                  g_memdup2(&a, sizeof a));
         return;
     }
@@ -124,6 +124,11 @@ static void add_node(Plan *plan, const YonosNode *node) {
     }
 }
 
+static void add_nodes(Plan *plan, const YonosGraph *graph) {
+    for (guint i = 0; i < graph->nodes->len; i++)
+        add_node(plan, g_ptr_array_index(graph->nodes, i));
+}
+
 /* All three networks for a picture of this size. */
 static gboolean add_networks(Plan *plan, YonosModel *model, int width, int height, YonosDType dtype, GError **error) {
     int factor = yonos_model_get_info(model)->latent_factor;
@@ -132,10 +137,21 @@ static gboolean add_networks(Plan *plan, YonosModel *model, int width, int heigh
         g_autoptr(YonosGraph) graph = yonos_model_build_part(model, part, height / scale, width / scale, dtype, error);
         if (!graph)
             return FALSE;
-        for (guint i = 0; i < graph->nodes->len; i++)
-            add_node(plan, g_ptr_array_index(graph->nodes, i));
+        add_nodes(plan, graph);
     }
     return TRUE;
+}
+
+/* A whole frame of width x height output pixels, as it runs: tiles as images of a batch. */
+static gboolean add_frame(Plan *plan, YonosModel *model, int width, int height, YonosDType dtype, GError **error) {
+    enum { BATCH = 8 };
+    int scale = yonos_model_get_scale(model);
+    YonosFrameSpec spec = {.width = width / scale, .height = height / scale, .format = YONOS_FORMAT_RGB,
+                           .tile_overlap = -1, .dtype = dtype, .tile_batch = BATCH};
+    g_autoptr(YonosGraph) graph = yonos_model_build_frame(model, &spec, error);
+    if (graph)
+        add_nodes(plan, graph);
+    return graph != NULL;
 }
 
 static gboolean add_model(Plan *plan, const char *folder, YonosDType dtype, GError **error) {
@@ -144,7 +160,7 @@ static gboolean add_model(Plan *plan, const char *folder, YonosDType dtype, GErr
         return FALSE;
     g_autoptr(YonosModel) model = yonos_model_open(copy, error);
     return model && add_networks(plan, model, 512, 512, dtype, error) &&
-           add_networks(plan, model, 1280, 720, dtype, error);
+           add_networks(plan, model, 1280, 720, dtype, error) && add_frame(plan, model, 1920, 1080, dtype, error);
 }
 
 /* ---- planning ---------------------------------------------------------------------------------------------- */
