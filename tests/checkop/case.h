@@ -39,6 +39,8 @@ void case_list_add_graph(CaseList *list, const char *label, YonosGraph *graph);
 
 /* The shapes that networks have, odd ones and 1x1, for every operation (shapes.c). */
 void case_list_add_shapes(CaseList *list);
+/* `count` random shapes of convolutions, products, attention and norms (shapes.c). */
+void case_list_add_random(CaseList *list, guint32 seed, int count);
 /* Every distinct node of a model folder's plan for a frame of width x height input pixels. */
 gboolean case_list_add_model(CaseList *list, const char *folder, int width, int height, GError **error);
 

@@ -123,9 +123,11 @@ static void check_threads(Work *work, int threads) {
         report(work, threads, -1, "%s", error->message);
         return;
     }
-    for (Pattern pattern = 0; pattern < PATTERN_COUNT && !work->failed; pattern++)
+    /* How work is shared out does not depend on the numbers. */
+    int patterns = threads > 1 ? PATTERN_PLAIN + 1 : PATTERN_COUNT;
+    for (int pattern = 0; pattern < patterns && !work->failed; pattern++)
         if (work->inputs[pattern])
-            check_pattern(work, placed, threads, pattern);
+            check_pattern(work, placed, threads, (Pattern)pattern);
 }
 
 static void check_candidate(Work *work, const char *backend) {

@@ -23,7 +23,7 @@ enum { EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_SKIPPED = 77, DEFAULT_SEED = 1
 
 static struct {
     char **backends, **ops, **dtypes, **models;
-    int seed, width, height, threads;
+    int seed, width, height, threads, random;
     double max_gflop;
     gboolean list, bench, self_test, verbose, no_shapes;
 } options = {.seed = DEFAULT_SEED, .width = 40, .height = 24, .threads = 0, .max_gflop = 1e9};
@@ -36,7 +36,8 @@ static const GOptionEntry entries[] = {
     {"model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.models, "also the nodes of a model's plan", "FOLDER"},
     {"width", 0, 0, G_OPTION_ARG_INT, &options.width, "of that plan's input, pixels (40)", "N"},
     {"height", 0, 0, G_OPTION_ARG_INT, &options.height, "of that plan's input, pixels (24)", "N"},
-    {"no-shapes", 0, 0, G_OPTION_ARG_NONE, &options.no_shapes, "only the models' nodes", NULL},
+    {"random", 0, 0, G_OPTION_ARG_INT, &options.random, "also random shapes, from the seed", "N"},
+    {"no-shapes", 0, 0, G_OPTION_ARG_NONE, &options.no_shapes, "not those of shapes.c", NULL},
     {"max-gflop", 0, 0, G_OPTION_ARG_DOUBLE, &options.max_gflop, "leave out cases of more operations", "X"},
     {"threads", 't', 0, G_OPTION_ARG_INT, &options.threads, "of --bench (0: one per processor)", "N"},
     {"list", 'l', 0, G_OPTION_ARG_NONE, &options.list, "print the cases", NULL},
@@ -86,6 +87,7 @@ static CaseList *collect(GError **error) {
     g_autoptr(CaseList) list = case_list_new();
     if (!options.no_shapes)
         case_list_add_shapes(list);
+    case_list_add_random(list, (guint32)options.seed, options.random);
     for (char **folder = options.models; folder && *folder; folder++)
         if (!case_list_add_model(list, *folder, options.width, options.height, error))
             return NULL;

@@ -383,6 +383,85 @@ static void add_frames(CaseList *list) {
     }
 }
 
+/* ---- random shapes ---------------------------------------------------------------------------------------- */
+
+/* Any number up to `most`, but often a multiple of 16, for which backends have fast ways. */
+static int random_channels(GRand *rand, int most) {
+    int channels = g_rand_int_range(rand, 1, most + 1);
+    return g_rand_boolean(rand) ? (channels + 15) / 16 * 16 : channels;
+}
+
+static YonosShape random_shape(GRand *rand, int most_channels) {
+    enum { SIDE = 25 };
+    return (YonosShape){g_rand_int_range(rand, 1, 3), g_rand_int_range(rand, 1, SIDE), g_rand_int_range(rand, 1, SIDE),
+                        random_channels(rand, most_channels)};
+}
+
+static YonosActivation random_activation(GRand *rand) {
+    return (YonosActivation)g_rand_int_range(rand, NONE, CLAMPED + 1);
+}
+
+static void add_random_conv(CaseList *list, GRand *rand) {
+    ConvShape s = {.from = "random", .in = random_shape(rand, 80), .out = random_channels(rand, 80),
+                   .kernel = g_rand_int_range(rand, 1, 4), .stride = g_rand_int_range(rand, 1, 3),
+                   .residual = g_rand_boolean(rand), .no_bias = g_rand_boolean(rand)};
+    for (int side = 0; side < 4; side++)
+        s.pad[side] = g_rand_int_range(rand, 0, s.kernel);
+    if (g_rand_boolean(rand)) { /* as networks have it */
+        s.activation = g_rand_boolean(rand) ? RELU : NONE;
+        s.stride = 1;
+        for (int side = 0; side < 4; side++)
+            s.pad[side] = s.kernel / 2;
+    } else {
+        s.activation = random_activation(rand);
+    }
+    if (g_rand_int_range(rand, 0, 4) == 0) {
+        s.up_h = s.in.h * 2 - g_rand_int_range(rand, 0, 2);
+        s.up_w = s.in.w * 2 - g_rand_int_range(rand, 0, 2);
+    }
+    int h = s.up_h ? s.up_h : s.in.h, w = s.up_w ? s.up_w : s.in.w;
+    if (h + s.pad[0] + s.pad[2] >= s.kernel && w + s.pad[1] + s.pad[3] >= s.kernel)
+        add_conv(list, &s);
+}
+
+static void add_random_linear(CaseList *list, GRand *rand) {
+    LinearShape s = {.from = "random", .in = random_shape(rand, 200), .out = random_channels(rand, 200),
+                     .residual = g_rand_boolean(rand), .no_bias = g_rand_boolean(rand),
+                     .activation = random_activation(rand)};
+    add_linear(list, &s);
+}
+
+static void add_random_attention(CaseList *list, GRand *rand) {
+    YonosShape q = random_shape(rand, 1);
+    AttentionShape s = {.from = "random", .n = q.n, .h = q.h, .w = q.w, .heads = g_rand_int_range(rand, 1, 9),
+                        .dim = random_channels(rand, 100)};
+    int kind = g_rand_int_range(rand, 0, 3);
+    s.prompt = kind == 1 ? g_rand_int_range(rand, 1, 200) : 0;
+    s.tokens_h = kind == 2 ? g_rand_int_range(rand, 1, 20) : 0;
+    s.tokens_w = kind == 2 ? g_rand_int_range(rand, 1, 20) : 0;
+    add_attention(list, &s);
+}
+
+static void add_random_norm(CaseList *list, GRand *rand) {
+    int groups = g_rand_int_range(rand, 0, 33), size = g_rand_int_range(rand, 1, 20);
+    NormShape s = {.from = "random", .x = random_shape(rand, 300), .groups = groups,
+                   .activation = random_activation(rand)};
+    if (groups) {
+        int channels = groups * size;
+        s.y = channels > 1 && g_rand_boolean(rand) ? g_rand_int_range(rand, 1, channels) : 0;
+        s.x.c = channels - s.y;
+    }
+    add_norm(list, &s);
+}
+
+void case_list_add_random(CaseList *list, guint32 seed, int count) {
+    static void (*const add[])(CaseList *list, GRand *rand) = {add_random_conv, add_random_conv, add_random_linear,
+                                                               add_random_attention, add_random_norm};
+    g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+    for (int i = 0; i < count; i++)
+        add[(guint)i % G_N_ELEMENTS(add)](list, rand);
+}
+
 void case_list_add_shapes(CaseList *list) {
     for (guint i = 0; i < G_N_ELEMENTS(convs); i++)
         add_conv(list, &convs[i]);
