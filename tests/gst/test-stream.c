@@ -193,8 +193,9 @@ static void test_late_policies(void) {
     g_assert_cmpuint(stats_count(h, "dropped"), ==, 0);
     g_assert_cmpuint(stats_count(h, "switches"), ==, 1);
     g_assert_cmpuint(gst_harness_buffers_received(h), ==, 15);
-    /* Frames from 2.4 s on are in time again; after a few of them the networks come back. */
-    push_frames(h, 61, 10);
+    /* Frames from 2.4 s on are in time again; after a few with time to spare, even for a slow machine, the networks come
+     * back. */
+    push_frames(h, 600, 10);
     g_assert_cmpuint(stats_count(h, "frames"), >=, 15);
     g_assert_cmpuint(stats_count(h, "switches"), ==, 1);
     gst_harness_teardown(h);
@@ -221,6 +222,10 @@ static void test_drop_warns(void) {
 
 /* A clip of two seconds that the networks would take many seconds for plays in two, without a frame left out. */
 static void test_fast_playback(void) {
+#if defined(__SANITIZE_THREAD__)
+    g_test_skip("too slow to play in time");
+    return;
+#endif
     g_autofree char *line = g_strdup_printf(
         "videotestsrc num-buffers=50 pattern=ball ! video/x-raw,format=I420,width=256,height=192,framerate=25/1 ! "
         "yonossr name=y model=%s threads=1 late-policy=fast ! fakesink name=s sync=true qos=true",
@@ -237,6 +242,7 @@ static void test_fast_playback(void) {
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     g_autoptr(GstMessage) end = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
     double seconds = (double)(g_get_monotonic_time() - begin) / G_USEC_PER_SEC;
+    g_assert_nonnull(end);
     g_assert_cmpint(GST_MESSAGE_TYPE(end), ==, GST_MESSAGE_EOS);
     g_object_get(element, "stats", &stats, NULL);
     g_object_get(sink, "stats", &sink_stats, NULL);
