@@ -456,7 +456,7 @@ static YonosTileGrid small_grid(void) {
         for (int k = 0; k < TILE_W; k++)
             ramp_x[i][k] = 0.2f + 0.05f * (float)(k - i);
     }
-    return (YonosTileGrid){2, 2, TILE_W, TILE_H, tile_x0, tile_y0, columns, rows};
+    return (YonosTileGrid){2, 2, 1, TILE_W, TILE_H, tile_x0, tile_y0, columns, rows};
 }
 
 static const YonosCudaTile tile = {6, -2, 1, 0}; /* row 1, column 0 */
