@@ -59,13 +59,15 @@ static const YonosTensor *start_noise(const Builder *b) {
     return yonos_window(b->g, b->noise, 0, 0, h, w, factor, YONOS_DTYPE_F32, NULL);
 }
 
-/* One DDIM step: x0 = a z + b unet(..), summed in f32 because b can be as large as -14.6. */
+/* One DDIM step: x0 = a z + b unet(..) + c z_l, summed in f32 because b can be as large as -14.6. */
 static const YonosTensor *one_step(const Builder *b, const YonosTensor *mean) {
     float scale = b->info->latent_scale, shift = b->info->latent_shift;
     YonosDType dtype = b->spec->dtype;
-    const YonosTensor *z, *input;
+    const YonosTensor *z, *input, *kept = NULL;
     if (b->info->conditioning == YONOS_CONDITIONING_CONCAT_LATENT) {
-        const YonosTensor *z_l = scaled(b, mean, scale, -shift * scale, dtype, "z_l");
+        kept = b->info->c != 0.0f ? scaled(b, mean, scale, -shift * scale, YONOS_DTYPE_F32, "z_l") : NULL;
+        const YonosTensor *z_l =
+            kept ? yonos_convert(b->g, kept, dtype) : scaled(b, mean, scale, -shift * scale, dtype, "z_l");
         z = start_noise(b);
         input = yonos_concat(b->g, yonos_convert(b->g, z, dtype), z_l, NULL);
     } else {
@@ -73,7 +75,10 @@ static const YonosTensor *one_step(const Builder *b, const YonosTensor *mean) {
         input = yonos_convert(b->g, z, dtype);
     }
     const YonosTensor *out = yonos_build_unet(b->model, b->g, input);
-    return yonos_affine(b->g, z, b->info->a, out, b->info->b, 0.0f, YONOS_ACTIVATION_NONE, YONOS_DTYPE_F32, "z0");
+    if (kept)
+        out = yonos_affine(b->g, out, b->info->b, kept, b->info->c, 0.0f, YONOS_ACTIVATION_NONE, YONOS_DTYPE_F32, NULL);
+    return yonos_affine(b->g, z, b->info->a, out, kept ? 1.0f : b->info->b, 0.0f, YONOS_ACTIVATION_NONE, YONOS_DTYPE_F32,
+                        "z0");
 }
 
 /* Encoder, one step, decoder on one tile: (1,th,tw,3) -> (1,th,tw,3). */

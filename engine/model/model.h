@@ -31,7 +31,7 @@ typedef struct {
     YonosConditioning conditioning;
     YonosFilter upsample_filter;
     YonosColourFix colour_fix;  /* never DEFAULT */
-    float a, b;                 /* x0 = a z + b out */
+    float a, b, c;              /* x0 = a z + b out + c z_l; c only where z is noise (concat_latent) */
     int latent_channels;
     int latent_factor;          /* output pixels per latent pixel: 2^(levels - 1) */
     float latent_scale, latent_shift; /* U-Net latent = (VAE latent - shift) * scale */

@@ -29,7 +29,8 @@ class Parts(StageTest):
             seen.append(t.item())
             a = step.alphas[t].view(-1, 1, 1, 1)
             return type("Output", (), {"sample": (a.sqrt() * x[:, :4] - clean) / (1 - a).sqrt()})
-        step = OneStep(velocity, {"compile": False, "prediction_type": "v_prediction"})
+        plain = {"compile": False, "prediction_type": "v_prediction", "residual": 0.0}
+        step = OneStep(velocity, plain)
         for steps in (1, 4, 200):
             seen.clear()
             self.assertTrue(torch.allclose(ddim(step, z_l, noise, steps), clean, atol=1e-4))

@@ -13,7 +13,7 @@ from yonos_train.latents import Latents
 from yonos_train.networks import OneStep, alphas_cumprod
 
 
-PLAIN = {"compile": False, "prediction_type": "v_prediction"}
+PLAIN = {"compile": False, "prediction_type": "v_prediction", "residual": 0.0}
 
 
 class Network:
@@ -44,6 +44,19 @@ class Losses(unittest.TestCase):
         self.assertAlmostEqual(estimate.item(), 0.068265 * 2 - 0.997667 * 1.5, places=5)
         weight = diffusion.loss_weight("clean", student.signal_to_noise(t))
         self.assertAlmostEqual(diffusion.weighted_error(estimate, wanted, weight).item(), 0.997667 ** 2, places=5)
+
+    def test_residual(self):
+        """Without an answer from the U-Net: z_l at t = 999, z_t / alpha where there is no noise; in between the mean of
+        z_h given both, here for s = 0.5 and alpha^2 = 0.5 by hand."""
+        step = OneStep(Network(0.0), PLAIN | {"residual": 0.5})
+        z_t, z_l, t = torch.full((1, 1, 1, 1), 2.0), torch.full((1, 1, 1, 1), 3.0), torch.tensor([999])
+        self.assertAlmostEqual(step(z_t, z_l, t).item(), 3, delta=0.04)
+        step.alphas = torch.tensor([1.0, 0.5])
+        self.assertAlmostEqual(step(z_t, z_l, torch.tensor([0])).item(), 2, places=5)
+        half = 0.5 ** 0.5
+        a = half * 0.25 / (0.5 * 0.25 + 0.5)
+        self.assertAlmostEqual(step(z_t, z_l, torch.tensor([1])).item(), 3 + a * (2 - half * 3), places=5)
+        self.assertAlmostEqual(step.coefficients(torch.tensor([1]))[1].item(), 0.5 * half / 0.625 ** 0.5, places=5)
 
     def test_weights(self):
         ratio = torch.tensor([0.25, 4.0])

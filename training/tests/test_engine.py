@@ -42,6 +42,9 @@ class Engine(StageTest):
         for stage in ("autoencoder", "direct", "decoder"):
             self.run_stage(stage)
         self.compare("x2")
+        residual = ("name=residual", "residual=0.3", f"autoencoder.init={self.work}/x2")
+        self.run_stage("direct", *residual)
+        self.compare("residual", *residual)
         self.run_stage("decoder", "decoder.unet=false")
         self.compare("no-unet", "decoder.unet=false")
         x4 = ("name=x4", "scale=4", f"autoencoder.init={self.work}/x2", f"distill.teacher={self.work}/x2")

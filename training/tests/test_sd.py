@@ -32,7 +32,7 @@ class Recipe(StageTest):
         z, z_l, t = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8), torch.tensor([999, 3])
         with torch.no_grad():
             expected = original(z, t, encoder_hidden_states=prompt.expand(2, -1, -1)).sample
-            step = OneStep(wide, {"compile": False, "prediction_type": "v_prediction"})
+            step = OneStep(wide, {"compile": False, "prediction_type": "v_prediction", "residual": 0.0})
             self.assertTrue(torch.allclose(step.unet(z, z_l, t), expected, atol=1e-5))
 
     def test_noise_prediction(self):
@@ -40,7 +40,7 @@ class Recipe(StageTest):
         clean, z_l, noise = torch.randn(3, 2, 4, 3, 3)
         t = torch.tensor([999, 100])
         step = OneStep(lambda x, t, encoder_hidden_states: type("Output", (), {"sample": noise}),
-                       {"compile": False, "prediction_type": "epsilon"})
+                       {"compile": False, "prediction_type": "epsilon", "residual": 0.0})
         self.assertTrue(torch.allclose(step(step.noisy(clean, t, noise), z_l, t), clean, atol=1e-4))
 
     def test_recipe(self):

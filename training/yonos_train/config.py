@@ -28,6 +28,8 @@ DEFAULTS = {
     "batch": 8,             # of one process, and one micro-batch
     "accumulate": 1,        # micro-batches per optimiser step
     "gradient_checkpointing": False,  # of the U-Net: less memory for a third more time
+    # More than 0: the U-Net predicts what z_l lacks, and this is its standard deviation, about sqrt(mse of z_l to z_h).
+    "residual": 0.0,
     "prediction_type": "v_prediction",  # what the U-Net predicts; epsilon to go on from a model that predicts noise
     "ema": 0.999,           # decay of the averaged weights, which are what later stages use
     "runs": "runs",         # checkpoints go to RUNS/NAME/

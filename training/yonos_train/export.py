@@ -8,7 +8,7 @@ import diffusers
 import torch
 
 from .config import needed
-from .networks import (LAST, make_scheduler, save_unet, smallest_unet, trained_autoencoder, trained_decoder,
+from .networks import (LAST, OneStep, make_scheduler, save_unet, smallest_unet, trained_autoencoder, trained_decoder,
                        trained_unet)
 
 
@@ -26,6 +26,8 @@ def export(config):
              "licence": config["export"]["licence"], "training": config["export"]["training"]}
     if config["decoder"]["unet"]:
         unet = trained_unet(config, autoencoder)
+        if config["residual"]:
+            yonos |= zip("abc", (x.item() for x in OneStep(unet, config | {"compile": False}).coefficients(LAST)))
     else:
         unet = smallest_unet(autoencoder)
         yonos |= {"conditioning": "start_latent", "a": 1.0, "b": 0.0}

@@ -190,12 +190,13 @@ def alphas_cumprod(steps=1000):
 
 
 class OneStep:
-    """zhat(z_t, z_l, t) of a U-Net that sees [z_t, z_l] and predicts v or the noise."""
+    """zhat(z_t, z_l, t) = a z_t + b U-Net(z_t, z_l, t) + c z_l of a U-Net that predicts v, the noise, or what z_l lacks."""
 
     def __init__(self, unet, config):
         self.alphas, self.kind = alphas_cumprod().to(device()), config["prediction_type"]
         if self.kind not in ("v_prediction", "epsilon"):
             raise SystemExit(f"prediction_type {self.kind!r}: there are v_prediction and epsilon")
+        self.residual = config["residual"]
         # Without cross-attention no layer reads the context, but diffusers wants it.
         context = getattr(unet, "prompt_embeds", torch.zeros(1, 1, 8)).to(device())
 
@@ -213,11 +214,25 @@ class OneStep:
         return self.alphas[t] / (1 - self.alphas[t])
 
     def __call__(self, z, z_l, t):
-        a = self.alphas[t].view(-1, 1, 1, 1)
-        out = self.unet(z, z_l, t).float()
+        a, b, c = (x.view(-1, 1, 1, 1) for x in self.coefficients(t))
+        return a * z + b * self.unet(z, z_l, t).float() + c * z_l
+
+    def coefficients(self, t):
+        """a, b and c for timesteps t.
+
+        With `residual` s: z_h is taken as z_l + s times something of unit variance, of which z_t tells a part: the
+        best linear guess from z_t and z_l, and b times the U-Net for the rest, where b is what that guess leaves open
+        (the preconditioning of Karras et al., NeurIPS 2022, around z_l). A U-Net that returns 0 returns z_l at t = LAST.
+        """
+        alpha, sigma = self.alphas[t].sqrt(), (1 - self.alphas[t]).sqrt()
+        if self.residual:
+            s = self.residual
+            total = alpha ** 2 * s ** 2 + sigma ** 2
+            a = alpha * s ** 2 / total
+            return a, s * sigma / total.sqrt(), 1 - a * alpha
         if self.kind == "epsilon":
-            return (z - (1 - a).sqrt() * out) / a.sqrt()
-        return a.sqrt() * z - (1 - a).sqrt() * out
+            return 1 / alpha, -sigma / alpha, torch.zeros_like(alpha)
+        return alpha, -sigma, torch.zeros_like(alpha)
 
     def from_noise(self, z_l, noise):
         """What inference does: one step from t = LAST."""
