@@ -16,7 +16,7 @@ logs=
 run() {
   folder=$1
   shift
-  meson test -C "$folder" --print-errorlogs --no-rebuild "$@" || true
+  meson test -C "$folder" --print-errorlogs --no-rebuild --timeout-multiplier 4 "$@" || true
   logs="$logs $folder/meson-logs/testlog.json"
 }
 
@@ -32,11 +32,11 @@ setup build-test -Dcuda-archs=90a
 run build-test --no-suite long
 
 setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled
-run build-asan --suite gst --suite unit --suite checkop --suite golden --suite cuda-host --suite fuzz --timeout-multiplier 4
+run build-asan --suite gst --suite unit --suite checkop --suite golden --suite cuda-host --suite fuzz
 
 if command -v clang >/dev/null; then
   CC=clang CXX=clang++ setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dgst=disabled -Dcuda=disabled
-  run build-fuzz --suite fuzz --timeout-multiplier 4
+  run build-fuzz --suite fuzz
 fi
 
 # shellcheck disable=SC2086
