@@ -83,8 +83,10 @@ static gboolean read_own_keys(YonosModel *model, YonosConfig *index) {
     info->a = (float)yonos_config_float(own, "a", 0.0);
     info->b = (float)yonos_config_float(own, "b", 0.0);
     info->c = (float)yonos_config_float(own, "c", 0.0);
-    if (!isfinite(info->a) || !isfinite(info->b) || !isfinite(info->c))
-        yonos_config_fail(own, "\"a\", \"b\" and \"c\" must fit into 32-bit floats");
+    if (!isfinite(info->a) || !isfinite(info->b))
+        yonos_config_fail(own, "\"a\" and \"b\" must fit into 32-bit floats");
+    if (!isfinite(info->c))
+        yonos_config_fail(own, "\"c\" must fit into a 32-bit float");
     if (info->c != 0.0f && (!both || info->conditioning != YONOS_CONDITIONING_CONCAT_LATENT))
         yonos_config_fail(own, "\"c\" needs \"a\", \"b\" and the conditioning \"concat_latent\"");
     return both;

@@ -232,6 +232,8 @@ static const Case cases[] = {
     {"colour-fix", INDEX, REPLACE, OWN, OWN ", \"colour_fix\": \"default\"", MODEL, {"\"colour_fix\""}},
     {"only-a", INDEX, REPLACE, OWN, OWN ", \"a\": 1", MODEL, {"\"a\" and \"b\""}},
     {"huge-a", INDEX, REPLACE, OWN, OWN ", \"a\": 1e300, \"b\": 1", MODEL, {"\"a\" and \"b\""}},
+    {"only-c", INDEX, REPLACE, OWN, OWN ", \"c\": 1", MODEL, {"\"c\" needs"}},
+    {"huge-c", INDEX, REPLACE, OWN, OWN ", \"a\": 1, \"b\": 1, \"c\": 1e300", MODEL, {"\"c\" must fit"}},
     {"name-number", INDEX, REPLACE, "\"tiny\"", "7", FORMAT, {"\"name\""}},
     {"own-unknown", INDEX, REPLACE, OWN, OWN ", \"sclae\": 4", MODEL, {"\"sclae\"", "unknown"}},
     {"index-unknown", INDEX, REPLACE, "\"vae\":", "\"controlnet\": [\"a\", \"b\"], \"vae\":", MODEL, {"\"controlnet\""}},
