@@ -13,7 +13,6 @@
 
 enum {
     KEPT_PLANS = 2,
-    MIN_TILE = 64,           /* output pixels; tile-size's own limit */
     MAX_OUTPUT_SIDE = 16384, /* noise counters hold 16-bit latent coordinates; and no frame is larger */
 };
 
@@ -178,7 +177,7 @@ static YonosPlan *make_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec,
             smaller.tile_batch = 1;
             continue;
         }
-        if (!memory || side / 2 < MIN_TILE) {
+        if (!memory || side / 2 < YONOS_MIN_TILE) {
             g_propagate_error(error, g_steal_pointer(&first));
             return NULL;
         }

@@ -73,6 +73,8 @@ YonosGraph *yonos_model_build_part(YonosModel *model, YonosPart part, int h, int
 
 /* ---- tile grid (tiles.c) ----------------------------------------------------------------------------- */
 
+enum { YONOS_MIN_TILE = 64 }; /* least side of a tile that can be asked for, output pixels */
+
 /*
  * Tiles over a frame of width x height output pixels (already a multiple of `factor`). tile_size 0 chooses by
  * frame size and model alone, never by free memory; tile_overlap -1 chooses by model. Starts are evenly spaced

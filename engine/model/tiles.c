@@ -13,7 +13,6 @@
 enum {
     WHOLE_FRAME_SIDE = 2048, /* without attention: frames up to the square of it are one tile; output pixels */
     ATTENTION_SIDE = 96,     /* with attention, which is quadratic in a tile's pixels; latent pixels */
-    MIN_TILE = 64,           /* output pixels */
     MAX_TILE = 8192,         /* output pixels */
     BLEND_OVERLAP = 16,      /* latent pixels */
 };
@@ -122,10 +121,10 @@ static int choose_overlap(int tile_overlap, int side, gboolean tiled, const Yono
 }
 
 gboolean yonos_tile_options_check(int tile_size, int tile_overlap, GError **error) {
-    if (tile_size != 0 && (tile_size < MIN_TILE || tile_size > MAX_TILE))
+    if (tile_size != 0 && (tile_size < YONOS_MIN_TILE || tile_size > MAX_TILE))
         return yonos_fail(error, YONOS_ERROR_ARGUMENT,
                           "option tile-size is %d, but must be 0 (chosen from the frame size) or %d to %d pixels",
-                          tile_size, MIN_TILE, MAX_TILE);
+                          tile_size, YONOS_MIN_TILE, MAX_TILE);
     int limit = (tile_size != 0 ? tile_size : MAX_TILE) / 2;
     if (tile_overlap < -1 || tile_overlap > limit)
         return yonos_fail(error, YONOS_ERROR_ARGUMENT,

@@ -461,6 +461,13 @@ static YonosTileGrid small_grid(void) {
 
 static const YonosCudaTile tile = {6, -2, 1, 0}; /* row 1, column 0 */
 
+/* The fixture's run is at `tile` of `grid`. */
+static void at_tile(Fixture *f, const YonosTileGrid *grid) {
+    f->run.grid = grid;
+    f->run.row = tile.row;
+    f->run.column = tile.column;
+}
+
 static int launch_window(Fixture *f) {
     const YonosNode *n = f->node;
     return yonos_cuda_window(fixture_tensor(f, n->out), fixture_tensor(f, n->in[0]), n->attr.window.y0,
@@ -471,9 +478,7 @@ static void window_case(int c, int follow, YonosDType from, YonosDType to) {
     Fixture f;
     fixture_init(&f);
     YonosTileGrid grid = small_grid();
-    f.run.grid = &grid;
-    f.run.row = tile.row;
-    f.run.column = tile.column;
+    at_tile(&f, &grid);
     f.extra = follow ? &tile : NULL;
     const YonosTensor *x = fixture_input(&f, from, (YonosShape){1, FRAME_H, FRAME_W, c});
     yonos_window(f.graph, x, follow ? 0 : -3, follow ? 1 : 2, TILE_H, TILE_W, follow, to, NULL);
@@ -498,9 +503,7 @@ static void test_blend(void) {
         Fixture f;
         fixture_init(&f);
         YonosTileGrid grid = small_grid();
-        f.run.grid = &grid;
-        f.run.row = tile.row;
-        f.run.column = tile.column;
+        at_tile(&f, &grid);
         f.extra = &tile;
         f.graph->grid->tile_h = TILE_H; /* what the node is checked against */
         f.graph->grid->tile_w = TILE_W;

@@ -14,12 +14,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
-ROOT = BUILD = MODEL_FOLDER = None
+from tiny_model import TinyModelCase
+
+ROOT = BUILD = None
 LIMIT = 120
 WIDTH, HEIGHT = 96, 64  # of the results: twice 48 x 32
 
@@ -30,18 +31,10 @@ def free_port():
         return s.getsockname()[1]
 
 
-class Case(unittest.TestCase):
+class Case(TinyModelCase):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.work = self.folder.name
-        models = os.path.join(self.work, "models")
-        os.mkdir(models)
-        subprocess.run([MODEL_FOLDER, models], check=True)
-        # The tiny model is too small for threads.
-        self.env = dict(os.environ, YONOS_MODELS_PATH=models, OMP_THREAD_LIMIT="1")
-
-    def tearDown(self):
-        self.folder.cleanup()
+        super().setUp()
+        self.env["OMP_THREAD_LIMIT"] = "1"  # the tiny model is too small for threads
 
     def run_it(self, *command, check=True, shell=False):
         done = subprocess.run(command[0] if shell else command, shell=shell, cwd=self.work, env=self.env,
@@ -249,5 +242,5 @@ class Player(Case):
 
 
 if __name__ == "__main__":
-    ROOT, BUILD, MODEL_FOLDER = (os.path.abspath(p) for p in sys.argv[1:4])
+    ROOT, BUILD, TinyModelCase.model_maker = (os.path.abspath(p) for p in sys.argv[1:4])
     unittest.main(argv=[sys.argv[0], "-v", *sys.argv[4:]])

@@ -13,11 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
-PROGRAM = MODEL_FOLDER = None
+from tiny_model import TinyModelCase
+
+PROGRAM = None
 OK, FAILED, USAGE, INPUT, OUTPUT, EXISTS, MODEL, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 KILLS = 20
 LIMIT = 240  # seconds for one command
@@ -40,18 +41,7 @@ def audio(seconds=6, wave="sine", tags="", encoder="avenc_aac"):
             f"! {inject}queue ! m.")
 
 
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.work = self.folder.name
-        models = os.path.join(self.work, "models")
-        os.mkdir(models)
-        subprocess.run([MODEL_FOLDER, models], check=True)
-        self.env = dict(os.environ, YONOS_MODELS_PATH=models)
-
-    def tearDown(self):
-        self.folder.cleanup()
-
+class Case(TinyModelCase):
     def path(self, *names):
         return os.path.join(self.work, *names)
 
@@ -441,5 +431,5 @@ class Options(Case):
 
 if __name__ == "__main__":
     # One thread: the tiny model's work is too small to share, and other tests may run beside.
-    PROGRAM, MODEL_FOLDER = [os.path.abspath(sys.argv[1]), "--threads=1"], os.path.abspath(sys.argv[2])
+    PROGRAM, TinyModelCase.model_maker = [os.path.abspath(sys.argv[1]), "--threads=1"], os.path.abspath(sys.argv[2])
     unittest.main(argv=[sys.argv[0], "-v", *sys.argv[3:]])

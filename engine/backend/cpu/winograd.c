@@ -25,8 +25,7 @@ G_STATIC_ASSERT(BATCH % WINOGRAD_ROWS == 0);
 
 typedef struct {
     const uint32_t *weight; /* per panel: (16, ic / 2, lanes) pairs */
-    const float *bias;      /* (oc) */
-    float *own_bias;
+    float *bias;            /* (oc); zeros where the node has none */
     int tile_rows, tile_columns, tiles; /* tiles: of all images */
     int panels, panels_per_job;
     gsize coefficient_bytes, thread_bytes; /* of the workspace */
@@ -101,7 +100,7 @@ static float *bias_values(const YonosConst *bias, int count) {
 static void release(YonosKernel *kernel) {
     Winograd *winograd = kernel->data;
     if (winograd)
-        g_free(winograd->own_bias);
+        g_free(winograd->bias);
     g_free(winograd);
 }
 
@@ -115,7 +114,7 @@ static gboolean prepare(YonosKernel *kernel, GError **error) {
         return FALSE;
     Winograd *winograd = g_new0(Winograd, 1);
     winograd->weight = weight;
-    winograd->bias = winograd->own_bias = bias_values(node->constant[1], out.c);
+    winograd->bias = bias_values(node->constant[1], out.c);
     winograd->tile_rows = (out.h + 1) / 2;
     winograd->tile_columns = (out.w + 1) / 2;
     winograd->tiles = out.n * winograd->tile_rows * winograd->tile_columns;
