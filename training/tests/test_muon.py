@@ -12,14 +12,20 @@ class Orthogonal(unittest.TestCase):
     def test_singular_values_near_one(self):
         torch.manual_seed(0)
         for shape in ((16, 144), (144, 16), (32, 32)):
-            values = torch.linalg.svdvals(orthogonal(torch.randn(shape)).float())
+            values = torch.linalg.svdvals(orthogonal(torch.randn(1, *shape)).float())
             self.assertGreater(values.min().item(), 0.3, shape)
             self.assertLess(values.max().item(), 1.3, shape)
+
+    def test_each_matrix_by_itself(self):
+        torch.manual_seed(0)
+        matrices = torch.randn(3, 8, 24) * torch.tensor([1.0, 10.0, 0.1]).view(3, 1, 1)
+        alone = torch.cat([orthogonal(matrix[None]) for matrix in matrices])
+        self.assertLess((orthogonal(matrices) - alone).abs().max().item(), 0.02)
 
     def test_keeps_directions(self):
         """With equal singular values there is nothing to change but the size."""
         matrix = torch.linalg.qr(torch.randn(8, 8)).Q
-        self.assertGreater((orthogonal(5 * matrix).float() * matrix).sum().item() / 8, 0.6)
+        self.assertGreater((orthogonal(5 * matrix[None])[0].float() * matrix).sum().item() / 8, 0.6)
 
 
 class Step(unittest.TestCase):

@@ -26,7 +26,7 @@ from .data import Samples, batches
 from .devices import autocast, device
 from .latents import Latents
 from .lpips import LPIPS
-from .metrics import psnr
+from .metrics import bytes_of, psnr
 from .networks import OneStep, save_unet, trained_autoencoder, trained_decoder, trained_unet
 from .resize import resize
 from .upscale import Upscaler, ddim
@@ -128,7 +128,7 @@ class _Figures:
     def of(self, images):
         images = torch.round((images.clamp(-1, 1) + 1) * 127.5) / 127.5 - 1
         pairs = list(zip(images, self.originals))
-        return {"PSNR": float(np.mean([psnr(_bytes(a), _bytes(b), self.border) for a, b in pairs])),
+        return {"PSNR": float(np.mean([psnr(bytes_of(a), bytes_of(b), self.border) for a, b in pairs])),
                 "LPIPS": float(np.mean([self.lpips(a[None], b[None]).item() for a, b in pairs])),
                 "Frechet": frechet_distance(*self.wanted, *self._statistics(images))}
 
@@ -139,10 +139,6 @@ def frechet_distance(mean_a, covariance_a, mean_b, covariance_b):
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
     cross = torch.linalg.eigvalsh(root @ covariance_b @ root).clamp(min=0).sqrt().sum()
     return ((mean_a - mean_b).square().sum() + covariance_a.trace() + covariance_b.trace() - 2 * cross).item()
-
-
-def _bytes(image):
-    return ((image + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
 def _evaluation_batches(config):

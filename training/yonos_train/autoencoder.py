@@ -35,7 +35,7 @@ def autoencoder(config):
             out = decode(decoder_input(model, z))
             l1, perceptual = F.l1_loss(out.float(), image), lpips(out, image).float()
         loss = l1 + scheduled(weight, position) * perceptual + 1e-4 * z.float().pow(2).mean()
-        return {"main": loss}, {"l1": l1.item(), "lpips": perceptual.item()}
+        return {"main": loss}, {"l1": l1, "lpips": perceptual}
 
     def picture(batch):
         return model.decode(model.encode(batch["hr"]).latent_dist.mean).sample
@@ -120,7 +120,7 @@ def decoder(config):
             if weight["gan"]:
                 parts["gan"], parts["discriminator"] = adversary.losses(hr, out)
                 losses = {"main": loss + weight["gan"] * parts["gan"], "discriminator": parts["discriminator"]}
-        return losses, {name: part.item() for name, part in parts.items()}
+        return losses, parts
 
     def picture(batch):
         return upscale_plainly(batch["lr"], latents.noise_for(batch["hr"]))

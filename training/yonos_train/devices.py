@@ -22,6 +22,7 @@ def start(name):
         raise SystemExit(f"device {name!r}: there are auto and cpu")
     processes.cache_clear()
     processes(name == "cpu")
+    torch.backends.cudnn.benchmark = True  # a stage's shapes stay
 
 
 def device():

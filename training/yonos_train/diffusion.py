@@ -75,8 +75,8 @@ def _train(config, stage, low, target):
             wanted = target(latents, z_t, t)
             estimate = student(z_t, z_l, t)
         loss = weighted_error(estimate, wanted, loss_weight(options["loss_weight"], student.signal_to_noise(t)))
-        return {"main": loss}, {"loss": loss.item(), "mse to z_h": F.mse_loss(estimate, z_h).item(),
-                                "mse of z_l to z_h": F.mse_loss(z_l, z_h).item()}
+        return {"main": loss}, {"loss": loss, "mse to z_h": F.mse_loss(estimate.detach(), z_h),
+                                "mse of z_l to z_h": F.mse_loss(z_l, z_h)}
 
     def picture(batch):
         z_l = encoder.of_upsampled(batch["lr"], config["scale"])

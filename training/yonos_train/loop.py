@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The loop that all stages share: optimiser, warm-up and cosine, EMA, accumulation, checkpoints that resume."""
+import contextlib
+import itertools
 import math
 import signal
 import time
@@ -7,21 +9,26 @@ import time
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import checkpoint
+from .config import needed
 from .data import Samples, batches
-from .devices import agree, average_gradients, device, processes
+from .devices import agree, autocast, average_gradients, device, processes
+from .lpips import LPIPS
+from .metrics import bytes_of, psnr
 from .muon import Muon
 from .report import Report
 from .resize import resize
 
 WARM_UP, FLOOR = 100, 0.03         # steps; share of the learning rate at the end
 SHEET_ROWS = 4
+HELD_OUT, HELD_OUT_SEED = 48, 1_000_000  # crops; a seed that draws no training sample
 
 
 def make_optimizer(name, module, rate):
     """For the parameters that want a gradient; `rate` is AdamW's."""
-    common = {"weight_decay": 0, "betas": (0.9, 0.99)}
+    common = {"weight_decay": 0, "betas": (0.9, 0.99), "fused": device().type == "cuda"}
     if name == "muon":
         return Muon(module, rate, **common)
     if name == "adamw":
@@ -59,7 +66,8 @@ class Loop:
     dictionary of name: (module, learning rate), with it.
 
     Step i draws its randomness from (seed, i), so that a resumed run continues as an uninterrupted one would.
-    `picture`, where there is one, makes of a batch what the stage's networks make of it; it goes to the sample sheets.
+    `picture`, where there is one, makes of a batch what the stage's networks make of it; it goes to the sample sheets,
+    and where the config names a folder of held-out images its figures are printed beside bicubic's.
     `name` is the checkpoint's, if it is not the stage's.
     """
 
@@ -107,11 +115,11 @@ class Loop:
     @torch.no_grad()
     def _update_ema(self):
         decay = min(self.config["ema"], (self.steps + 1) / (self.steps + 10))
-        for key, value in self.main.module.state_dict().items():
-            if value.is_floating_point():
-                self.ema[key].lerp_(value, 1 - decay)
-            else:
-                self.ema[key].copy_(value)
+        now = self.main.module.state_dict()
+        averaged = [key for key, value in now.items() if value.is_floating_point()]
+        get_ema_multi_avg_fn(decay)([self.ema[key] for key in averaged], [now[key] for key in averaged], None)
+        for key in now.keys() - averaged:
+            self.ema[key].copy_(now[key])
 
     def _seed(self):
         world = processes()
@@ -129,7 +137,8 @@ class Loop:
         return figures
 
     def run(self, step):
-        """`step(batch, position)` returns (losses, figures): {"main": loss, name of another: its loss}, {name: number}.
+        """`step(batch, position)` returns (losses, figures): {"main": loss, name of another: its loss}, {name: tensor};
+        figures stay on the device, since a read of one would wait for it.
 
         After SIGTERM the process ends, with the status that a shell gives it, when step and checkpoint are done.
         """
@@ -164,14 +173,41 @@ class Loop:
     def _save_and_show(self, report):
         self.save()
         if report and self.picture:
-            with torch.random.fork_rng(), torch.no_grad():
+            with torch.random.fork_rng(), torch.no_grad(), self._averaged(), autocast(self.config):
                 torch.manual_seed(self.config["seed"])
                 report.sheet(self._sheet_rows(), self.steps, self.path.with_suffix(".png"))
+                if self.config["held_out"]:
+                    report.held_out(self._held_out(), self.steps)
+
+    @contextlib.contextmanager
+    def _averaged(self):
+        """The averaged weights in place of the current ones."""
+        module = self.main.module
+        now = {key: value.clone() for key, value in module.state_dict().items()}
+        module.load_state_dict(self.ema)
+        yield
+        module.load_state_dict(now)
+
+    def _few(self, count, **changes):
+        """Batches of together at least `count` samples, always the same."""
+        config = self.config | changes | {"workers": 0}
+        samples = Samples(config, {"lr": config["scale"]})
+        return itertools.islice(batches(samples, config, 0), -(-count // config["batch"]))
 
     def _sheet_rows(self):
         """LR, bicubic, ours, HR of the first samples."""
-        samples = Samples(self.config, {"lr": self.config["scale"]})
-        batch = next(batches(samples, self.config | {"batch": SHEET_ROWS, "workers": 0}, 0))
+        batch, = self._few(SHEET_ROWS, batch=SHEET_ROWS)
         hr, lr, ours = batch["hr"], batch["lr"], self.picture(batch)
         enlarged = F.interpolate(lr, hr.shape[2:], mode="nearest"), resize(lr, *hr.shape[2:])
         return list(zip(*enlarged, ours, hr))
+
+    def _held_out(self):
+        """{name: (PSNR, LPIPS)}, means over crops of the held-out images."""
+        lpips, found = LPIPS(needed(self.config, "lpips")).to(device()), {"bicubic": [], "ours": []}
+        for batch in self._few(HELD_OUT, data=self.config["held_out"], listing=None, seed=HELD_OUT_SEED):
+            hr = batch["hr"]
+            for name, image in (("bicubic", resize(batch["lr"], *hr.shape[2:])), ("ours", self.picture(batch).float())):
+                image = image.clamp(-1, 1)
+                found[name] += [(psnr(bytes_of(a), bytes_of(b), self.config["scale"]), lpips(a[None], b[None]).item())
+                                for a, b in zip(image, hr)]
+        return {name: torch.tensor(figures).mean(0).tolist() for name, figures in found.items()}

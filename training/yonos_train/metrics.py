@@ -39,6 +39,11 @@ def tensor(image):
     return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
+def bytes_of(image):
+    """(3, h, w) in [-1, 1] to (h, w, 3) bytes."""
+    return ((image + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+
+
 def lpips_distance(lpips, image, original):
     with torch.no_grad():
         return lpips(tensor(image), tensor(original)).item()

@@ -7,18 +7,18 @@ _STEPS, _MOMENTUM = 5, 0.95
 RATE = 20  # times AdamW's learning rate
 
 
-def orthogonal(matrix):
-    """About U V^T of a matrix U S V^T."""
+def orthogonal(matrices):
+    """About U V^T of each matrix U S V^T of (n, rows, columns)."""
     a, b, c = _NEWTON_SCHULZ
-    x = matrix.bfloat16()
-    tall = x.shape[0] > x.shape[1]
+    x = matrices.bfloat16()
+    tall = x.shape[1] > x.shape[2]
     if tall:
-        x = x.T
-    x = x / (x.norm() + 1e-7)
+        x = x.mT
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(_STEPS):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    return x.mT if tall else x
 
 
 class Muon(torch.optim.AdamW):
@@ -33,20 +33,26 @@ class Muon(torch.optim.AdamW):
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
+            alike = {}  # matrices of one shape are turned together
             for parameter in group["params"] if group.get("muon") else ():
                 if parameter.grad is not None:
-                    self._turn(parameter, group["lr"])
-                    parameter.grad = None  # AdamW leaves it alone
+                    alike.setdefault((len(parameter), parameter[0].numel()), []).append(parameter)
+            for parameters in alike.values():
+                self._turn(parameters, group["lr"])
         super().step()
 
-    def _turn(self, parameter, rate):
+    def _turn(self, parameters, rate):
+        wanted = [p.grad.lerp(self._momentum(p), _MOMENTUM).flatten(1) for p in parameters]
+        for parameter, update in zip(parameters, orthogonal(torch.stack(wanted))):
+            parameter.add_(update.view(parameter.shape).to(parameter.dtype), alpha=-rate)
+            parameter.grad = None  # AdamW leaves it alone
+
+    def _momentum(self, parameter):
         state = self.state[parameter]
         if not state:
             state["step"] = torch.tensor(0.0)  # AdamW looks for it when it loads a state
             state["momentum"] = torch.zeros_like(parameter)
-        momentum = state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
-        update = orthogonal(parameter.grad.lerp(momentum, _MOMENTUM).flatten(1))
-        parameter.add_(update.view(parameter.shape).to(parameter.dtype), alpha=-rate)
+        return state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
 
 
 def _is_outer(name):

@@ -27,14 +27,14 @@ class Report:
 
     def add(self, figures, steps, position):
         for key, value in figures.items():
-            self.sums[key] = self.sums.get(key, 0.0) + value
+            self.sums[key] = self.sums.get(key, 0.0) + value.detach()
         self.count += 1
         self.bar.update(min(position, self.length) - self.bar.n)
         if time.monotonic() - self.printed > EVERY:
             self._show(steps, position)
 
     def _show(self, steps, position):
-        means = {key: value / self.count for key, value in self.sums.items()}
+        means = {key: value.item() / self.count for key, value in self.sums.items()}
         for key, value in means.items():
             self.writer.add_scalar(key, value, steps)
         figures = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
@@ -51,6 +51,14 @@ class Report:
         sheet = contact_sheet(rows)
         self.writer.add_image("sheet", sheet, steps)
         Image.fromarray(sheet.permute(1, 2, 0).numpy()).save(path)
+
+    def held_out(self, figures, steps):
+        """{name: (PSNR, LPIPS)} of images that are not trained on."""
+        for name, (psnr, lpips) in figures.items():
+            self.writer.add_scalar(f"held out/PSNR {name}", psnr, steps)
+            self.writer.add_scalar(f"held out/LPIPS {name}", lpips, steps)
+        text = ", ".join(f"{name} {psnr:.2f} / {lpips:.4f}" for name, (psnr, lpips) in figures.items())
+        tqdm.write(f"{self.stage} {steps}  held out, PSNR / LPIPS: {text}")
 
     def close(self, steps, position):
         if self.count:
