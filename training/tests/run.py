@@ -12,7 +12,7 @@ for module in ("torch", "diffusers", "numpy", "PIL", "av", "cv2"):
         print(f"skipped: no Python module {module}; see training/requirements.txt")
         sys.exit(77)
 folder = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(folder))
+sys.path[:0] = [str(folder), str(folder.parent)]
 names = sys.argv[1:] or sorted(p.stem for p in folder.glob("test_*.py"))
 result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromNames(names))
 sys.exit(not result.wasSuccessful())
