@@ -84,7 +84,12 @@ static gboolean prepare(YonosKernel *kernel, GError **error) {
     if (cuda_attention_fits_dnn(node))
         ask_dnn(attention, cuda_of(kernel), node);
     if (!attention->choice)
-        return TRUE;
+        return attention->shape.head_dim <= YONOS_CUDA_MAX_HEAD ||
+               yonos_fail(error, YONOS_ERROR_MODEL,
+                          "%s: an attention head of %d channels, where cuDNN takes none: at most %d; use precision f16 "
+                          "or bf16, or backend cpu",
+                          node->out->name ? node->out->name : "attention", attention->shape.head_dim,
+                          YONOS_CUDA_MAX_HEAD);
     kernel->workspace = cuda_dnn_choice_workspace(attention->choice);
     kernel->implementation = cuda_dnn_choice_name(attention->choice);
     return TRUE;

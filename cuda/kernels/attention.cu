@@ -169,9 +169,7 @@ int yonos_cuda_attention(const YonosCudaAttention *a, YonosCudaStream stream) {
     for (size_t step : {a->q_token, a->k_token, a->v_token, a->out_token, a->q_image, a->k_image, a->v_image,
                         a->out_image})
         wide = wide && step % 8 == 0;
-    if (a->head_dim > 8 * SLICE)
-        return cudaErrorInvalidValue;
-    if (wide && a->dtype != YONOS_DTYPE_F32)
+    if (wide && a->dtype != YONOS_DTYPE_F32 && a->head_dim <= 8 * SLICE)
         return attention_on_tensor_cores(a, stream);
     if (a->head_dim <= SLICE)
         return attention_by<1>(a, wide, stream);
@@ -179,5 +177,8 @@ int yonos_cuda_attention(const YonosCudaAttention *a, YonosCudaStream stream) {
         return attention_by<2>(a, wide, stream);
     if (a->head_dim <= 4 * SLICE)
         return attention_by<4>(a, wide, stream);
-    return attention_by<8>(a, wide, stream);
+    if (a->head_dim <= 8 * SLICE)
+        return attention_by<8>(a, wide, stream);
+    return a->head_dim <= YONOS_CUDA_MAX_HEAD ? attention_by<YONOS_CUDA_MAX_HEAD / SLICE>(a, wide, stream)
+                                              : cudaErrorInvalidValue;
 }

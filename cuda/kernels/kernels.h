@@ -73,11 +73,13 @@ int yonos_cuda_layer_norm(const YonosCudaTensor *out, const YonosCudaTensor *x, 
 
 /* ---- attention.cu ---------------------------------------------------------------------------- */
 
+enum { YONOS_CUDA_MAX_HEAD = 1024 }; /* channels */
+
 /* softmax(scale q k^T) v per image and head, by tiles, never storing the scores. All of `dtype`. Strides are in
  * elements; channel 0 of head 0 of token 0 of image 0 is at q, k, v and out. */
 typedef struct {
     YonosDType dtype;
-    int images, heads, head_dim; /* head_dim: 1 to 512 */
+    int images, heads, head_dim; /* head_dim: 1 to YONOS_CUDA_MAX_HEAD */
     int q_tokens, kv_tokens;
     float scale;
     const void *q, *k, *v;
