@@ -44,7 +44,7 @@ class Resume(StageTest):
         return whole
 
     def test_resume_equals_uninterrupted(self):
-        self.compare("autoencoder")
+        self.compare("autoencoder", "pool=5")
         self.compare("direct", "direct.cached=5", "degradation.h264=1")
         whole = self.compare("decoder", "decoder.gan_weight=[[0,0],[1,0.1]]", "decoder.temporal_weight=0.5",
                              "accumulate=2", "degradation.second_order=1", "checkpoint_part_mib=0.05")

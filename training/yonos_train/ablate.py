@@ -147,7 +147,7 @@ def _evaluation_batches(config):
     samples = Samples(config | {"data": needed(config, "ablate.images"), "listing": None, "crop": options["crop"],
                                 "seed": EVALUATION_SEED}, {"lr": config["scale"]})
     count = -(-options["crops"] // config["batch"])
-    return list(itertools.islice(batches(samples, config | {"workers": 0}, 0), count))
+    return list(itertools.islice(batches(samples, config | {"workers": 0, "pool": 0}, 0), count))
 
 
 def _measure(models):

@@ -22,6 +22,7 @@ DEFAULTS = {
     "device": "auto",       # GPUs where there are any; or cpu
     "threads": 2,           # of PyTorch on the CPU
     "workers": 0,           # processes that prepare batches; 0: the training process does it
+    "pool": 0,              # train on that many samples, made once and kept on the device; 0: new samples all the time
     "bf16": True,           # autocast
     "compile": True,        # torch.compile
     "crop": 128,            # side of the HR crops

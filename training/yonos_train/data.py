@@ -157,15 +157,40 @@ def _planes(image):
     return torch.from_numpy(image.copy()).permute(2, 0, 1)
 
 
+def _loader(samples, config, numbers):
+    """Batches of the samples with these numbers, which are lists."""
+    return torch.utils.data.DataLoader(samples, batch_sampler=numbers, num_workers=config["workers"],
+                                       pin_memory=device().type == "cuda",
+                                       generator=torch.Generator())  # else it draws from the steps' own numbers
+
+
+class _Pool:
+    """The samples 0 to count - 1, made once and kept on the device as they are, over and over, each pass in an order of
+    its own: where a step takes less time than its samples."""
+
+    def __init__(self, samples, config, count):
+        self.count, self.seed, parts = count, config["seed"], {}
+        for batch in _loader(samples, config, (range(i, min(i + 64, count)) for i in range(0, count, 64))):
+            for key, tensor in batch.items():
+                parts.setdefault(key, []).append(tensor.to(device()))
+        self.tensors = {key: torch.cat(tensors) for key, tensors in parts.items()}
+        self._order = functools.lru_cache(maxsize=2)(self._order)
+
+    def _order(self, number):
+        return torch.randperm(self.count, generator=torch.Generator().manual_seed(self.seed + number))
+
+    def batch(self, numbers):
+        places = torch.stack([self._order(n // self.count)[n % self.count] for n in numbers]).to(device())
+        return {key: tensor[places] for key, tensor in self.tensors.items()}
+
+
 def batches(samples, config, first):
     """Endless batches from number `first` on, this process's share of each, on the device; bytes become [-1, 1]."""
-    world = processes()
-    count = config["batch"]
-    starts = (count * (i * world.num_processes + world.process_index) for i in itertools.count(first))
-    loader = torch.utils.data.DataLoader(samples, batch_sampler=(range(i, i + count) for i in starts),
-                                         num_workers=config["workers"], pin_memory=device().type == "cuda",
-                                         generator=torch.Generator())  # else it draws from the steps' own numbers
-    for batch in loader:
+    world, size = processes(), config["batch"]
+    starts = (size * (i * world.num_processes + world.process_index) for i in itertools.count(first))
+    numbers = (range(i, i + size) for i in starts)
+    pool = config["pool"] and _Pool(samples, config, config["pool"])
+    for batch in map(pool.batch, numbers) if pool else _loader(samples, config, numbers):
         yield {key: _floats(tensor.to(device(), non_blocking=True)) for key, tensor in batch.items()}
 
 

@@ -190,7 +190,7 @@ class Loop:
 
     def _few(self, count, **changes):
         """Batches of together at least `count` samples, always the same."""
-        config = self.config | changes | {"workers": 0}
+        config = self.config | changes | {"workers": 0, "pool": 0}
         samples = Samples(config, {"lr": config["scale"]})
         return itertools.islice(batches(samples, config, 0), -(-count // config["batch"]))
 
