@@ -17,7 +17,7 @@ def orthogonal(matrices):
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(_STEPS):
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x
 
 
@@ -33,26 +33,31 @@ class Muon(torch.optim.AdamW):
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
-            alike = {}  # matrices of one shape are turned together
-            for parameter in group["params"] if group.get("muon") else ():
-                if parameter.grad is not None:
-                    alike.setdefault((len(parameter), parameter[0].numel()), []).append(parameter)
-            for parameters in alike.values():
-                self._turn(parameters, group["lr"])
+            turned = [p for p in group["params"] if p.grad is not None] if group.get("muon") else []
+            if turned:
+                torch._foreach_add_(turned, self._updates(turned), alpha=-group["lr"])
+            for parameter in turned:
+                parameter.grad = None  # AdamW leaves it alone
         super().step()
 
-    def _turn(self, parameters, rate):
-        wanted = [p.grad.lerp(self._momentum(p), _MOMENTUM).flatten(1) for p in parameters]
-        for parameter, update in zip(parameters, orthogonal(torch.stack(wanted))):
-            parameter.add_(update.view(parameter.shape).to(parameter.dtype), alpha=-rate)
-            parameter.grad = None  # AdamW leaves it alone
+    def _updates(self, parameters):
+        """Orthogonal matrices in the parameters' shapes; those of one shape are made together."""
+        gradients, momenta = [p.grad for p in parameters], [self._momentum(p) for p in parameters]
+        torch._foreach_lerp_(momenta, gradients, 1 - _MOMENTUM)
+        wanted, alike = list(torch._foreach_lerp(gradients, momenta, _MOMENTUM)), {}
+        for i, matrix in enumerate(wanted):
+            alike.setdefault((len(matrix), matrix[0].numel()), []).append(i)
+        for places in alike.values():
+            for i, update in zip(places, orthogonal(torch.stack([wanted[i].flatten(1) for i in places]))):
+                wanted[i] = update.reshape(parameters[i].shape).to(parameters[i].dtype)
+        return wanted
 
     def _momentum(self, parameter):
         state = self.state[parameter]
         if not state:
             state["step"] = torch.tensor(0.0)  # AdamW looks for it when it loads a state
             state["momentum"] = torch.zeros_like(parameter)
-        return state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
+        return state["momentum"]
 
 
 def _is_outer(name):
