@@ -107,12 +107,17 @@ def decoder_checkpoint(config):
 
 
 def trained_decoder(config, autoencoder):
-    """Puts the tuned decoder into `autoencoder`: the stage's, else that of decoder.init, else leaves it as it is."""
+    """Puts the tuned decoder into `autoencoder`: the stage's, else that of decoder.init, else leaves it as it is. Where
+    U-Net and decoder are tuned together, that goes on from the decoder that was tuned alone."""
     folder = config["decoder"]["init"]
     if folder:
         autoencoder.decoder.load_state_dict(_from_folder(AutoencoderKL, folder, "vae").decoder.state_dict())
     name = decoder_checkpoint(config)
-    load_ema(config, name, autoencoder.decoder, "decoder" if name == "decoder-and-unet" else "")
+    if name == "decoder-and-unet":
+        load_ema(config, "decoder", autoencoder.decoder)
+        load_ema(config, name, autoencoder.decoder, "decoder")
+    else:
+        load_ema(config, name, autoencoder.decoder)
     return autoencoder
 
 
