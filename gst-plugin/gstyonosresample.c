@@ -53,8 +53,11 @@ typedef struct {
     gint16 *sums;       /* an output row */
 } Band;
 
+typedef void (*EnlargeBand)(const GstYonosResample *resample, Band *band, guint plane);
+
 struct _GstYonosResample {
     gint scale;
+    EnlargeBand enlarge_band; /* for this processor */
     guint n_planes, n_bands;
     Plane plane[GST_VIDEO_MAX_PLANES];
     Band *bands;
@@ -114,8 +117,9 @@ static void read_row(const Plane *plane, const guint8 *row, gint16 *restrict sam
 }
 
 static inline gint16 code_of(gint16 sum, gint down, gint16 max) {
-    gint16 code = (gint16)(sum + (1 << (down - 1))) >> down;
-    return CLAMP(code, 0, max);
+    gint16 code = (gint16)((gint16)(sum + (1 << (down - 1))) >> down);
+    code = code > 0 ? code : 0;
+    return code < max ? code : max;
 }
 
 static void write_row(const Plane *plane, const gint16 *restrict sums, guint8 *restrict row) {
@@ -153,22 +157,31 @@ static void pad_row(gint width, gint channels, gint16 *pixels) {
         }
 }
 
+/* Two rows put together pixel by pixel; with a constant `channels` a loop that vectorises. */
+static inline void interleave_two(const gint16 *a, const gint16 *b, gint width, gint channels, gint16 *restrict out) {
+    for (gint x = 0; x < width; x++)
+        for (gint c = 0; c < channels; c++) {
+            out[2 * x * channels + c] = a[x * channels + c];
+            out[(2 * x + 1) * channels + c] = b[x * channels + c];
+        }
+}
+
 /*
  * Puts `scale` rows of `width` pixels, `length` samples apart, together pixel by pixel. Copies MAX_CHANNELS samples
  * each time, which is one move; the next ones overwrite what is too much, behind the last there is room.
  */
 static void interleave(const gint16 *phases, gsize length, gint scale, gint width, gint channels, gint16 *out) {
-    if (scale == 2 && channels == 1) { /* luma of most videos: a loop that vectorises */
-        const gint16 *a = phases, *b = phases + length;
-        for (gint x = 0; x < width; x++) {
-            out[2 * x] = a[x];
-            out[2 * x + 1] = b[x];
-        }
-        return;
-    }
-    for (gint x = 0; x < width; x++)
-        for (gint p = 0; p < scale; p++, out += channels)
-            memcpy(out, phases + (gsize)p * length + x * channels, MAX_CHANNELS * sizeof *out);
+    const gint16 *second = phases + length;
+    if (scale == 2 && channels == 1)
+        interleave_two(phases, second, width, 1, out);
+    else if (scale == 2 && channels == 2)
+        interleave_two(phases, second, width, 2, out);
+    else if (scale == 2 && channels == 4)
+        interleave_two(phases, second, width, 4, out);
+    else
+        for (gint x = 0; x < width; x++)
+            for (gint p = 0; p < scale; p++, out += channels)
+                memcpy(out, phases + (gsize)p * length + x * channels, MAX_CHANNELS * sizeof *out);
 }
 
 static void enlarge_row(const GstYonosResample *resample, const Plane *plane, Band *band, const guint8 *row,
@@ -218,6 +231,22 @@ static void enlarge_band(const GstYonosResample *resample, Band *band, guint p) 
     }
 }
 
+/* The same in registers twice as wide, to the same samples: `flatten` compiles everything below it anew, too. */
+#ifdef __x86_64__
+__attribute__((target("avx2"), flatten)) static void enlarge_band_avx2(const GstYonosResample *resample, Band *band,
+                                                                       guint p) {
+    enlarge_band(resample, band, p);
+}
+#endif
+
+static EnlargeBand choose_enlarge_band(void) {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return enlarge_band_avx2;
+#endif
+    return enlarge_band;
+}
+
 /* ---- threads ------------------------------------------------------------------------------------------------ */
 
 /* Takes bands until there is none left. All threads do, so a frame gets done however few threads there are. */
@@ -225,7 +254,7 @@ static void run_bands(GstYonosResample *resample) {
     guint index;
     while ((index = (guint)g_atomic_int_add(&resample->next, 1)) < resample->n_bands) {
         for (guint p = 0; p < resample->n_planes; p++)
-            enlarge_band(resample, &resample->bands[index], p);
+            resample->enlarge_band(resample, &resample->bands[index], p);
         g_mutex_lock(&resample->lock);
         if (--resample->pending == 0)
             g_cond_signal(&resample->done);
@@ -326,6 +355,7 @@ GstYonosResample *gst_yonos_resample_new(const GstVideoInfo *in, gint scale, gui
     g_mutex_init(&resample->lock);
     g_cond_init(&resample->done);
     resample->scale = scale;
+    resample->enlarge_band = choose_enlarge_band();
     resample->n_planes = GST_VIDEO_INFO_N_PLANES(in);
     for (guint p = 0; p < resample->n_planes; p++)
         if (!plane_init(&resample->plane[p], in, scale, p))

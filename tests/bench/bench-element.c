@@ -121,7 +121,7 @@ static void upscaling(void) {
 }
 
 static void resampling(const char *title, const char *options, int width, int height, gboolean late) {
-    static const char *const formats[] = {"I420", "NV12", "RGBx", "I420_10LE"};
+    static const char *const formats[] = {"I420", "NV12", "RGB", "RGBx", "I420_10LE"};
     g_print("\n%s: %d x %d -> %d x %d, %d frames each\n%-10s %10s %10s %10s\n", title, width, height, 2 * width,
             2 * height, bypass_frames, "format", "ms", "cpu ms", "fps");
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
