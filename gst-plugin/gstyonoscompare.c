@@ -42,18 +42,36 @@ static void copy_columns(const GstVideoFrame *from, gint from_x, GstVideoFrame *
     }
 }
 
+/* Side by side: columns `from` .. `from` + `half` of the frame are shown at the picture's left edge and at `right`. */
+typedef struct {
+    gint half, from, right;
+} Halves;
+
+static Halves halves_of(gdouble position, const GstVideoFormatInfo *info, const GstVideoRectangle *picture) {
+    gint half = align(info, picture->w / 2);
+    gint from = picture->x + align(info, (gint)(CLAMP(position, 0.0, 1.0) * (picture->w - half)));
+    return (Halves){half, from, picture->x + picture->w - half};
+}
+
 void gst_yonos_compare(GstYonosCompare mode, gdouble position, const GstVideoRectangle *picture,
                        const GstVideoFrame *original, GstVideoFrame *result) {
     const GstVideoFormatInfo *info = original->info.finfo;
-    gdouble at = CLAMP(position, 0.0, 1.0);
-    if (mode == GST_YONOS_COMPARE_SPLIT) {
-        gint right = at >= 1.0 ? picture->w : align(info, (gint)(at * picture->w));
-        copy_columns(original, picture->x, result, picture->x, right, picture);
+    if (mode == GST_YONOS_COMPARE_SPLIT && original != result) {
+        gint left = position >= 1.0 ? picture->w : align(info, (gint)(MAX(position, 0.0) * picture->w));
+        copy_columns(original, picture->x, result, picture->x, left, picture);
     } else if (mode == GST_YONOS_COMPARE_SIDE_BY_SIDE) {
-        gint half = align(info, picture->w / 2), from = picture->x + align(info, (gint)(at * (picture->w - half)));
-        copy_columns(result, from, result, picture->x + picture->w - half, half, picture);
-        copy_columns(original, from, result, picture->x, half, picture);
+        Halves h = halves_of(position, info, picture);
+        copy_columns(result, h.from, result, h.right, h.half, picture);
+        copy_columns(original, original == result ? h.right : h.from, result, picture->x, h.half, picture);
     }
+}
+
+gdouble gst_yonos_compare_column(GstYonosCompare mode, gdouble position, const GstVideoRectangle *picture,
+                                 const GstVideoFormatInfo *info, gdouble x) {
+    Halves h = halves_of(position, info, picture);
+    if (mode != GST_YONOS_COMPARE_SIDE_BY_SIDE || x < picture->x || x >= picture->x + picture->w)
+        return x;
+    return x + h.from - (x < h.right ? picture->x : h.right);
 }
 
 /* ---- fading ------------------------------------------------------------------------------------------ */

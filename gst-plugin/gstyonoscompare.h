@@ -15,10 +15,14 @@ typedef enum {
 
 /*
  * Puts `original` beside what is in `result`, inside `picture`, without changing the frame's size. `position` is
- * where the split lies, or which half is shown: 0 the left one, 1 the right one.
+ * where the split lies, or which half is shown: 0 the left one, 1 the right one. Both may be the same frame.
  */
 void gst_yonos_compare(GstYonosCompare mode, gdouble position, const GstVideoRectangle *picture,
                        const GstVideoFrame *original, GstVideoFrame *result);
+
+/* The column of the picture before it was compared that is shown at column `x` of frames with format `info`. */
+gdouble gst_yonos_compare_column(GstYonosCompare mode, gdouble position, const GstVideoRectangle *picture,
+                                 const GstVideoFormatInfo *info, gdouble x);
 
 /* result = (weight result + (total - weight) original) / total, per sample; formats that pack components into fewer
  * than whole bytes switch at half of the way instead. */

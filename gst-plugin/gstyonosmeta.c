@@ -88,14 +88,16 @@ gboolean gst_yonos_meta_crop(GstBuffer *buffer, const GstVideoInfo *info, GstVid
     return TRUE;
 }
 
-GstEvent *gst_yonos_meta_navigation(GstEvent *event, const GstVideoInfo *in, const GstVideoRectangle *picture) {
+GstEvent *gst_yonos_meta_navigation(GstEvent *event, const GstVideoInfo *in, const GstVideoInfo *out,
+                                    const GstVideoRectangle *picture, GstYonosCompare compare, gdouble position) {
     gdouble x, y;
     event = GST_EVENT(gst_mini_object_make_writable(GST_MINI_OBJECT(event)));
     GstStructure *structure = (GstStructure *)gst_event_get_structure(event);
-    if (gst_structure_get_double(structure, "pointer_x", &x) && gst_structure_get_double(structure, "pointer_y", &y) &&
-        picture->w > 0 && picture->h > 0)
-        gst_structure_set(structure, "pointer_x", G_TYPE_DOUBLE,
-                          (x - picture->x) * GST_VIDEO_INFO_WIDTH(in) / picture->w, "pointer_y", G_TYPE_DOUBLE,
-                          (y - picture->y) * GST_VIDEO_INFO_HEIGHT(in) / picture->h, NULL);
+    if (!gst_structure_get_double(structure, "pointer_x", &x) ||
+        !gst_structure_get_double(structure, "pointer_y", &y) || picture->w <= 0 || picture->h <= 0)
+        return event;
+    x = gst_yonos_compare_column(compare, position, picture, out->finfo, x);
+    gst_structure_set(structure, "pointer_x", G_TYPE_DOUBLE, (x - picture->x) * GST_VIDEO_INFO_WIDTH(in) / picture->w,
+                      "pointer_y", G_TYPE_DOUBLE, (y - picture->y) * GST_VIDEO_INFO_HEIGHT(in) / picture->h, NULL);
     return event;
 }

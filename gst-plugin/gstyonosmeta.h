@@ -8,6 +8,8 @@
 #include <gst/base/gstbasetransform.h>
 #include <gst/video/video.h>
 
+#include "gstyonoscompare.h"
+
 /*
  * videoconvertscale's rules: metas about the video as such (captions, timecodes, orientation) are copied (TRUE),
  * those about places in it are scaled into `picture` here (FALSE), crops and metas about memory stay behind (FALSE).
@@ -21,7 +23,9 @@ gboolean gst_yonos_meta_transform(GstBuffer *outbuf, GstMeta *meta, GstBuffer *i
  */
 gboolean gst_yonos_meta_crop(GstBuffer *buffer, const GstVideoInfo *info, GstVideoFrame *frame);
 
-/* A navigation event in output pixels as one in input pixels. Takes `event`; transfer full. */
-GstEvent *gst_yonos_meta_navigation(GstEvent *event, const GstVideoInfo *in, const GstVideoRectangle *picture);
+/* A navigation event in output pixels as one in input pixels; side by side, of the pixel that is shown there, in either
+ * half. Takes `event`; transfer full. */
+GstEvent *gst_yonos_meta_navigation(GstEvent *event, const GstVideoInfo *in, const GstVideoInfo *out,
+                                    const GstVideoRectangle *picture, GstYonosCompare compare, gdouble position);
 
 #endif

@@ -121,6 +121,7 @@ static GstFlowReturn render(GstYonosSR *self, const GstYonosSettings *settings, 
     if (weight == 0) {
         if (!gst_yonos_path_resample(self->path, in, out, &error))
             return fail(self, error);
+        gst_yonos_compare(settings->compare, settings->compare_position, &self->picture, out, out);
         gst_yonos_stats_resampled(self->stats, !settings->bypass);
         return GST_FLOW_OK;
     }

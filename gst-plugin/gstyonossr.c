@@ -193,15 +193,21 @@ static gboolean take_qos(GstYonosSR *self, GstEvent *event) {
     return policy != GST_YONOS_LATE_DROP;
 }
 
+static GstEvent *scale_navigation(GstYonosSR *self, GstEvent *event) {
+    GST_OBJECT_LOCK(self);
+    const GstVideoInfo in = self->in_info, out = self->out_info;
+    const GstVideoRectangle picture = self->picture;
+    GstYonosCompare compare = self->settings.compare;
+    gdouble position = self->settings.compare_position;
+    GST_OBJECT_UNLOCK(self);
+    return gst_yonos_meta_navigation(event, &in, &out, &picture, compare, position);
+}
+
 static gboolean gst_yonos_sr_src_event(GstBaseTransform *trans, GstEvent *event) {
     GstYonosSR *self = GST_YONOS_SR(trans);
-    GST_OBJECT_LOCK(self);
-    const GstVideoInfo in = self->in_info;
-    const GstVideoRectangle picture = self->picture;
-    GST_OBJECT_UNLOCK(self);
     switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_NAVIGATION:
-        event = gst_yonos_meta_navigation(event, &in, &picture);
+        event = scale_navigation(self, event);
         break;
     case GST_EVENT_LATENCY:
         GST_OBJECT_LOCK(self);

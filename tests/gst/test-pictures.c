@@ -613,12 +613,16 @@ static void test_compare(void) {
     g_autoptr(GBytes) split = compared("compare=split compare-position=0.25", caps);
     g_autoptr(GBytes) all = compared("compare=split compare-position=1", caps);
     g_autoptr(GBytes) sides = compared("compare=side-by-side compare-position=0.5", caps);
+    g_autoptr(GBytes) twice = compared("compare=side-by-side compare-position=0.75 bypass=true", caps);
     g_assert_false(same_columns(result, 0, original, 0, W, W, H));
     g_assert_true(same_columns(split, 0, original, 0, W / 4, W, H));
     g_assert_true(same_columns(split, W / 4, result, W / 4, W - W / 4, W, H));
     g_assert_true(g_bytes_equal(all, original));
     g_assert_true(same_columns(sides, 0, original, W / 4, W / 2, W, H));
     g_assert_true(same_columns(sides, W / 2, result, W / 4, W / 2, W, H));
+    /* A frame that the networks did not do keeps the view. */
+    g_assert_true(same_columns(twice, 0, original, 3 * W / 8, W / 2, W, H));
+    g_assert_true(same_columns(twice, W / 2, original, 3 * W / 8, W / 2, W, H));
 }
 
 static void test_compare_formats(void) {

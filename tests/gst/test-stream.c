@@ -417,22 +417,39 @@ static void test_bad_crop(void) {
     }
 }
 
-static void test_navigation(void) {
-    GstHarness *h = harness_new("bypass=true");
-    gst_harness_set_sink_caps_str(h, "video/x-raw,width=128,height=48,pixel-aspect-ratio=1/1");
-    gst_harness_set_src_caps_str(h, rgb);
-    gst_buffer_unref(gst_harness_push_and_pull(h, frame_new(rgb, 0)));
-    gst_harness_push_upstream_event(h, gst_navigation_event_new_mouse_move(32 + 20, 12, GST_NAVIGATION_MODIFIER_NONE));
+/* Where upstream sees a pointer that is at `x`, `y` of the output. */
+static void check_pointer(GstHarness *h, double x, double y, double in_x, double in_y) {
+    gst_harness_push_upstream_event(h, gst_navigation_event_new_mouse_move(x, y, GST_NAVIGATION_MODIFIER_NONE));
     g_autoptr(GstEvent) event = NULL;
     while (!event || GST_EVENT_TYPE(event) != GST_EVENT_NAVIGATION) {
         g_clear_pointer(&event, gst_event_unref);
         event = gst_harness_try_pull_upstream_event(h);
         g_assert_nonnull(event);
     }
-    double x, y;
-    g_assert_true(gst_navigation_event_parse_mouse_move_event(event, &x, &y));
-    g_assert_cmpfloat(x, ==, 10.0);
-    g_assert_cmpfloat(y, ==, 6.0);
+    double got_x, got_y;
+    g_assert_true(gst_navigation_event_parse_mouse_move_event(event, &got_x, &got_y));
+    g_assert_cmpfloat_with_epsilon(got_x, in_x, 1e-9);
+    g_assert_cmpfloat_with_epsilon(got_y, in_y, 1e-9);
+}
+
+/* 32 x 24 to a picture of 64 x 48, borders of 32 on both sides. */
+static void test_navigation(void) {
+    GstHarness *h = harness_new("bypass=true");
+    gst_harness_set_sink_caps_str(h, "video/x-raw,width=128,height=48,pixel-aspect-ratio=1/1");
+    gst_harness_set_src_caps_str(h, rgb);
+    gst_buffer_unref(gst_harness_push_and_pull(h, frame_new(rgb, 0)));
+    check_pointer(h, 32 + 20, 12, 10, 6);
+    check_pointer(h, 10, 12, -11, 6);
+    gst_harness_set(h, "yonossr", "compare", 1, NULL);
+    check_pointer(h, 32 + 20, 12, 10, 6);
+    /* Columns 16 to 47 of the picture, twice. */
+    gst_harness_set(h, "yonossr", "compare", 2, "compare-position", 0.5, NULL);
+    check_pointer(h, 32, 12, 8, 6);
+    check_pointer(h, 32 + 31, 12, 23.5, 6);
+    check_pointer(h, 32 + 32, 12, 8, 6);
+    check_pointer(h, 32 + 32 + 20, 12, 18, 6);
+    check_pointer(h, 10, 12, -11, 6);
+    check_pointer(h, 32 + 64 + 2, 12, 33, 6);
     gst_harness_teardown(h);
 }
 
