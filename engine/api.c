@@ -7,8 +7,7 @@
  * the packed weights (plan/shared.h). The frame's memory is checked against its format before any kernel sees it.
  */
 #include "backend/format.h"
-#include "model/model.h"
-#include "plan/plan.h"
+#include "fit.h"
 #include "plan/shared.h"
 
 enum {
@@ -154,37 +153,6 @@ static void move_to_front(YonosUpscaler *upscaler, guint index) {
     upscaler->kept[0] = kept;
 }
 
-/*
- * A new plan. Where memory does not suffice for the tiles, they are tried one by one, then smaller ones, half the side
- * each time, and a warning says so: another grid is another picture. The error is that of the first try.
- */
-static YonosPlan *make_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, GError **error) {
-    YonosFrameSpec smaller = *spec;
-    g_autoptr(GError) first = NULL;
-    for (;;) {
-        g_autoptr(GError) failure = NULL;
-        YonosGraph *graph = yonos_model_build_frame(upscaler->model, &smaller, &failure);
-        int side = graph ? MAX(graph->grid->tile_w, graph->grid->tile_h) : 0;
-        YonosPlan *plan = graph ? yonos_plan_new(upscaler->backend, graph, FALSE, &failure) : NULL;
-        if (plan && smaller.tile_size != spec->tile_size)
-            g_warning("%s; tiles of %d pixels are used instead", first->message, side);
-        if (plan)
-            return plan;
-        gboolean memory = g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_MEMORY);
-        if (!first)
-            first = g_steal_pointer(&failure);
-        if (memory && smaller.tile_batch > 1) {
-            smaller.tile_batch = 1;
-            continue;
-        }
-        if (!memory || side / 2 < YONOS_MIN_TILE) {
-            g_propagate_error(error, g_steal_pointer(&first));
-            return NULL;
-        }
-        smaller.tile_size = side / 2;
-    }
-}
-
 /* The plan for `spec`, from the kept ones or new; the oldest goes first so that its memory can serve. */
 static YonosPlan *get_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, GError **error) {
     for (guint i = 0; i < KEPT_PLANS && upscaler->kept[i].plan; i++) {
@@ -195,7 +163,7 @@ static YonosPlan *get_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, 
     }
     move_to_front(upscaler, KEPT_PLANS - 1);
     g_clear_pointer(&upscaler->kept[0].plan, yonos_plan_free);
-    YonosPlan *plan = make_plan(upscaler, spec, error);
+    YonosPlan *plan = yonos_plan_fit(upscaler->backend, upscaler->model, spec, FALSE, error);
     upscaler->kept[0] = (KeptPlan){*spec, plan};
     if (!plan) { /* free places stand at the end */
         memmove(&upscaler->kept[0], &upscaler->kept[1], (KEPT_PLANS - 1) * sizeof upscaler->kept[0]);

@@ -133,7 +133,8 @@ typedef enum {
 } YonosColourFix;
 
 typedef struct {
-    const char *backend;       /* "auto", "cpu", "cuda", "ref" (slow, the specification); NULL is "auto" */
+    const char *backend;       /* "auto", "cpu", "cuda", "ref" (slow, the specification); NULL is "auto"; "auto:1" and
+                                  "cuda:1" name another device than the first */
     YonosPrecision precision;
     int threads;               /* 0: one per processor; 1 to 256 otherwise */
     guint64 seed;

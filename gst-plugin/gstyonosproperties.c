@@ -10,6 +10,7 @@
 #define GST_CAT_DEFAULT gst_yonos_sr_debug
 
 #define DEFAULT_MODEL "yonos-lite-x2"
+#define DEFAULT_CUDA_DEVICE_ID -1
 #define DEFAULT_NOISE_MODE YONOS_NOISE_STATIC
 #define DEFAULT_TILE_OVERLAP -1
 #define DEFAULT_ADD_BORDERS TRUE
@@ -21,6 +22,8 @@ enum {
     PROP_MODEL,
     PROP_SCALE,
     PROP_BACKEND, /* from here to stats-interval: fields of GstYonosSettings */
+    PROP_CUDA_DEVICE_ID,
+    PROP_MAX_VRAM,
     PROP_THREADS,
     PROP_PRECISION,
     PROP_SEED,
@@ -73,9 +76,10 @@ DEFINE_ENUM(gst_yonos_compare_get_type, "GstYonosCompare", {GST_YONOS_COMPARE_NO
             {GST_YONOS_COMPARE_SPLIT, "The resampled original left of compare-position, the result right", "split"},
             {GST_YONOS_COMPARE_SIDE_BY_SIDE, "The same half of the picture twice: original, result", "side-by-side"})
 
-const gchar *gst_yonos_backend_name(GstYonosBackend backend) {
+gchar *gst_yonos_backend_name(GstYonosBackend backend, gint device) {
     static const gchar *const names[] = {"auto", "cpu", "cuda"};
-    return names[backend];
+    return backend == GST_YONOS_BACKEND_CPU ? g_strdup(names[backend])
+                                            : g_strdup_printf("%s:%d", names[backend], MAX(device, 0));
 }
 
 const gchar *gst_yonos_precision_name(YonosPrecision precision) {
@@ -125,6 +129,8 @@ static gpointer find_setting(GstYonosSettings *settings, guint id) {
 #define FIELD(name) G_STRUCT_OFFSET(GstYonosSettings, name)
     static const gsize offsets[PROP_STATS] = {
         [PROP_BACKEND] = FIELD(backend),
+        [PROP_CUDA_DEVICE_ID] = FIELD(cuda_device_id),
+        [PROP_MAX_VRAM] = FIELD(max_vram),
         [PROP_THREADS] = FIELD(threads),
         [PROP_PRECISION] = FIELD(precision),
         [PROP_SEED] = FIELD(seed),
@@ -230,6 +236,7 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *p
 
 void gst_yonos_sr_init_settings(GstYonosSR *self) {
     self->settings = (GstYonosSettings){
+        .cuda_device_id = DEFAULT_CUDA_DEVICE_ID,
         .noise_mode = DEFAULT_NOISE_MODE,
         .tile_overlap = DEFAULT_TILE_OVERLAP,
         .add_borders = DEFAULT_ADD_BORDERS,
@@ -258,6 +265,14 @@ static void install_ready_properties(GObjectClass *klass) {
     add(klass, PROP_BACKEND,
         g_param_spec_enum("backend", "Backend", "Device that runs the networks", gst_yonos_backend_get_type(),
                           GST_YONOS_BACKEND_AUTO, ready));
+    add(klass, PROP_CUDA_DEVICE_ID,
+        g_param_spec_int("cuda-device-id", "CUDA device", "Number of the GPU (-1: the first one); nothing to the CPU", -1,
+                         255, DEFAULT_CUDA_DEVICE_ID, ready));
+    add(klass, PROP_MAX_VRAM,
+        g_param_spec_uint("max-vram", "Largest use of GPU memory",
+                          "MiB of the GPU's memory that may be used (0: all there is); where it does not suffice, tiles "
+                          "become smaller and one warning says so",
+                          0, G_MAXINT, 0, ready));
     add(klass, PROP_THREADS,
         g_param_spec_uint("threads", "Threads", "CPU threads (0: one per processor); changes no pixel", 0, 256, 0,
                           ready));

@@ -65,7 +65,9 @@ YonosModel *gst_yonos_sr_get_model(GstYonosSR *self, GError **error) {
 static YonosUpscaler *new_upscaler(GstYonosSR *self, YonosModel *model, GError **error) {
     GstYonosSettings s = gst_yonos_sr_get_settings(self);
     YonosOptions options = YONOS_OPTIONS_INIT;
-    options.backend = gst_yonos_backend_name(s.backend);
+    g_autofree gchar *backend = gst_yonos_backend_name(s.backend, s.cuda_device_id);
+    options.backend = backend;
+    options.max_vram = (int)s.max_vram;
     options.precision = s.precision;
     options.threads = (int)s.threads;
     options.seed = s.seed;

@@ -42,6 +42,8 @@ typedef enum {
 /* What the properties say; copied under the object lock at the start of every frame. */
 typedef struct {
     GstYonosBackend backend;
+    gint cuda_device_id; /* -1: the first one */
+    guint max_vram;      /* MiB */
     YonosPrecision precision;
     guint threads;
     guint64 seed;
@@ -109,7 +111,8 @@ void gst_yonos_sr_install_properties(GObjectClass *klass);
 /* The defaults into a new element; the "model" property of one that is running is left for the next start. */
 void gst_yonos_sr_init_settings(GstYonosSR *self);
 GstYonosSettings gst_yonos_sr_get_settings(GstYonosSR *self);
-const gchar *gst_yonos_backend_name(GstYonosBackend backend);
+/* As YonosOptions names it. Free with g_free(). */
+gchar *gst_yonos_backend_name(GstYonosBackend backend, gint device);
 const gchar *gst_yonos_precision_name(YonosPrecision precision);
 /* What the "stats" property and the stats messages say. Transfer full. Any thread. */
 GstStructure *gst_yonos_sr_make_stats(GstYonosSR *self);

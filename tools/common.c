@@ -74,7 +74,7 @@ void tool_options_init(ToolOptions *o, GOptionContext *context) {
     const GOptionEntry entries[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
          "model folder, or the name of an installed model (default: yonos-lite-x2)", "DIR|NAME"},
-        {"backend", 'b', 0, G_OPTION_ARG_STRING, &o->backend, "auto, cpu, cuda or ref (default: auto)", "NAME"},
+        {"backend", 'b', 0, G_OPTION_ARG_STRING, &o->backend, "auto, cpu, cuda or ref (default: auto); auto:N or cuda:N for GPU N", "NAME"},
         {"precision", 'p', 0, G_OPTION_ARG_STRING, &o->precision, "auto, f32, bf16 or f16 (default: auto)", "NAME"},
         {"threads", 't', 0, G_OPTION_ARG_INT, &o->threads, "1 to 256; 0: one per processor (default)", "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "of the noise (default: 0)", "N"},
@@ -85,6 +85,8 @@ void tool_options_init(ToolOptions *o, GOptionContext *context) {
          "output pixels, 64 to 8192; 0: chosen from the frame size and the model (default)", "N"},
         {"tile-overlap", 0, 0, G_OPTION_ARG_INT, &o->tile_overlap, "output pixels; -1: chosen from the model (default)",
          "N"},
+        {"max-vram", 0, 0, G_OPTION_ARG_INT, &o->max_vram,
+         "MiB of the GPU's memory that may be used; 0: all there is (default)", "N"},
         {"version", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, (gpointer)print_version, "print the version", NULL},
         G_OPTION_ENTRY_NULL};
     g_option_context_add_main_entries(context, entries, NULL);
@@ -114,7 +116,14 @@ YonosBackend *tool_open_backend(const ToolOptions *o, GError **error) {
     YonosPrecision precision;
     if (!tool_parse_precision(o->precision, &precision, error))
         return NULL;
-    return yonos_backend_open(o->backend ? o->backend : "auto", precision, o->threads, error);
+    if (o->max_vram < 0) {
+        yonos_fail(error, YONOS_ERROR_ARGUMENT, "--max-vram is %d, but must be a number of MiB, or 0", o->max_vram);
+        return NULL;
+    }
+    YonosBackend *backend = yonos_backend_open(o->backend ? o->backend : "auto", precision, o->threads, error);
+    if (backend)
+        backend->memory_limit = (gsize)o->max_vram << 20;
+    return backend;
 }
 
 gboolean tool_make_spec(const ToolOptions *o, const YonosBackend *backend, int width, int height, YonosFormat format,

@@ -11,7 +11,7 @@
 
 typedef struct {
     char *model, *backend, *precision, *colour_fix, *noise_mode;
-    int threads, tile_size, tile_overlap;
+    int threads, tile_size, tile_overlap, max_vram;
     gint64 seed, frame;
 } ToolOptions;
 

@@ -13,6 +13,7 @@
  */
 #include "common.h"
 #include "cost.h"
+#include "fit.h"
 
 #include <json-glib/json-glib.h>
 #include <stdio.h>
@@ -132,18 +133,28 @@ static gboolean parse_part(const char *word, YonosPart *part, GError **error) {
     return yonos_fail(error, YONOS_ERROR_ARGUMENT, "--part is %s, but must be one of: unet, encoder, decoder", word);
 }
 
-static YonosGraph *build_graph(Bench *b, GError **error) {
+static YonosGraph *build_part(Bench *b, GError **error) {
     const Options *o = b->options;
     YonosPart part = YONOS_PART_UNET;
+    return parse_part(o->part, &part, error)
+               ? yonos_model_build_part(b->model, part, o->height, o->width, b->backend->dtype, error)
+               : NULL;
+}
+
+static gboolean make_spec(const Bench *b, YonosFrameSpec *spec, GError **error) {
+    const Options *o = b->options;
+    if (!tool_make_spec(&o->common, b->backend, o->width, o->height, YONOS_FORMAT_RGB, spec, error))
+        return FALSE;
+    spec->tile_batch = b->backend->tile_batch;
+    return TRUE;
+}
+
+static YonosPlan *make_plan(Bench *b, GError **error) {
     YonosFrameSpec spec;
-    if (o->part)
-        return parse_part(o->part, &part, error)
-                   ? yonos_model_build_part(b->model, part, o->height, o->width, b->backend->dtype, error)
-                   : NULL;
-    if (!tool_make_spec(&o->common, b->backend, o->width, o->height, YONOS_FORMAT_RGB, &spec, error))
-        return NULL;
-    spec.tile_batch = b->backend->tile_batch;
-    return yonos_model_build_frame(b->model, &spec, error);
+    if (!b->options->part)
+        return make_spec(b, &spec, error) ? yonos_plan_fit(b->backend, b->model, &spec, FALSE, error) : NULL;
+    YonosGraph *graph = build_part(b, error);
+    return graph ? yonos_plan_new(b->backend, graph, FALSE, error) : NULL;
 }
 
 /* Noise of unit variance or so into the part's input. */
@@ -179,8 +190,7 @@ static gboolean measure(Bench *b, GError **error) {
     if (!b->backend)
         return FALSE;
     start = g_get_monotonic_time();
-    YonosGraph *graph = build_graph(b, error);
-    b->plan = graph ? yonos_plan_new(b->backend, graph, FALSE, error) : NULL;
+    b->plan = make_plan(b, error);
     b->prepare_ms = ms_since(start);
     if (!b->plan)
         return FALSE;
@@ -413,7 +423,12 @@ static gboolean predict(Bench *b, GError **error) {
                           b->options->predict);
     b->model = tool_open_model(&b->options->common, error);
     b->backend = b->model ? tool_open_backend(&b->options->common, error) : NULL;
-    YonosGraph *graph = b->backend ? build_graph(b, error) : NULL;
+    YonosFrameSpec spec;
+    YonosGraph *graph = NULL;
+    if (b->backend && b->options->part)
+        graph = build_part(b, error);
+    else if (b->backend && make_spec(b, &spec, error))
+        graph = yonos_model_build_frame(b->model, &spec, error);
     if (!graph)
         return FALSE;
     print_prediction(graph, gb_per_second * 1e9, gflop_per_second * 1e9);

@@ -11,6 +11,7 @@
  * Tensors of a tile get the suffix "@row,column" when there are several tiles.
  */
 #include "common.h"
+#include "fit.h"
 #include "picture.h"
 
 #include <stdio.h>
@@ -161,11 +162,11 @@ static gboolean run_picture(Runner *r, const ToolOptions *options, Picture *in, 
         !tool_make_spec(options, r->backend, in->width, in->height, in_frame.format, &spec, error))
         return FALSE;
     spec.external_noise = in->noise != NULL;
-    YonosGraph *graph = yonos_model_build_frame(r->model, &spec, error);
-    r->plan = graph ? yonos_plan_new(r->backend, graph, r->dump != NULL, error) : NULL;
+    r->plan = yonos_plan_fit(r->backend, r->model, &spec, r->dump != NULL, error);
     if (!r->plan || (in->noise && !supply_noise(r, in, error)))
         return FALSE;
-    gboolean tiled = graph->grid->columns > 1 || graph->grid->rows > 1;
+    const YonosTileGrid *grid = yonos_plan_get_graph(r->plan)->grid;
+    gboolean tiled = grid->columns > 1 || grid->rows > 1;
     if (r->dump && tiled)
         yonos_plan_set_hook(r->plan, dump_tile, r);
     guint64 frame = mode == YONOS_NOISE_STATIC ? 0 : (guint64)options->frame;

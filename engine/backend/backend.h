@@ -89,8 +89,8 @@ struct _YonosBackend {
 };
 
 /*
- * Opens a backend by name: "ref", "cpu", "cuda" (or "cuda:N" for the device of that number), or "auto" (cuda
- * where it works, else cpu, with one log line that says why). threads: 0 = one per processor. A backend and its
+ * Opens a backend by name: "ref", "cpu", "cuda" (the first device) or "cuda:N" (device N), or "auto" or "auto:N" (the
+ * same where it works, else cpu, with one log line that says why). threads: 0 = one per processor. A backend and its
  * kernels belong to one thread at a time. Errors: ARGUMENT (unknown name, threads, precision it cannot do), DEVICE.
  */
 YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int threads, GError **error);

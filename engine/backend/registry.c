@@ -6,9 +6,9 @@
 
 enum { MAX_THREADS = 256, MAX_DEVICE = 255 };
 
-static YonosBackend *open_auto(YonosPrecision precision, int threads, GError **error) {
+static YonosBackend *open_auto(YonosPrecision precision, int threads, int device, GError **error) {
     g_autoptr(GError) why = NULL;
-    YonosBackend *backend = yonos_backend_cuda_new(precision, 0, &why);
+    YonosBackend *backend = yonos_backend_cuda_new(precision, device, &why);
     if (backend)
         return backend;
     backend = yonos_backend_cpu_new(precision, threads, error);
@@ -17,14 +17,16 @@ static YonosBackend *open_auto(YonosPrecision precision, int threads, GError **e
     return backend;
 }
 
-/* `number` is what follows "cuda:". */
-static YonosBackend *open_cuda(const char *number, YonosPrecision precision, GError **error) {
-    guint64 device;
-    if (g_ascii_string_to_unsigned(number, 10, 0, MAX_DEVICE, &device, NULL))
-        return yonos_backend_cuda_new(precision, (int)device, error);
-    yonos_fail(error, YONOS_ERROR_ARGUMENT, "option backend is \"cuda:%s\", but a device is a number from 0 to %d", number,
-               MAX_DEVICE);
-    return NULL;
+/* TRUE where `name` is `kind` or "kind:N"; *device is N then, 0 without it, -1 where N is no number of a device. */
+static gboolean is_kind(const char *name, const char *kind, int *device) {
+    gsize length = strlen(kind);
+    guint64 number;
+    if (strncmp(name, kind, length) != 0 || (name[length] != '\0' && name[length] != ':'))
+        return FALSE;
+    *device = 0;
+    if (name[length] == ':')
+        *device = g_ascii_string_to_unsigned(name + length + 1, 10, 0, MAX_DEVICE, &number, NULL) ? (int)number : -1;
+    return TRUE;
 }
 
 YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int threads, GError **error) {
@@ -33,17 +35,22 @@ YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int
                    threads, MAX_THREADS);
         return NULL;
     }
-    if (!name || strcmp(name, "auto") == 0)
-        return open_auto(precision, threads, error);
+    int device = 0;
+    gboolean automatic = is_kind(name ? name : "auto", "auto", &device);
+    if (automatic || is_kind(name, "cuda", &device)) {
+        if (device >= 0)
+            return automatic ? open_auto(precision, threads, device, error)
+                             : yonos_backend_cuda_new(precision, device, error);
+        yonos_fail(error, YONOS_ERROR_ARGUMENT, "option backend is \"%s\", but a device is a number from 0 to %d", name,
+                   MAX_DEVICE);
+        return NULL;
+    }
     if (strcmp(name, "cpu") == 0)
         return yonos_backend_cpu_new(precision, threads, error);
     if (strcmp(name, "ref") == 0)
         return yonos_backend_ref_new(precision, error);
-    if (strcmp(name, "cuda") == 0)
-        return yonos_backend_cuda_new(precision, 0, error);
-    if (g_str_has_prefix(name, "cuda:"))
-        return open_cuda(name + strlen("cuda:"), precision, error);
-    yonos_fail(error, YONOS_ERROR_ARGUMENT, "option backend is \"%s\", but must be auto, cpu, cuda, cuda:N or ref", name);
+    yonos_fail(error, YONOS_ERROR_ARGUMENT,
+               "option backend is \"%s\", but must be auto, auto:N, cpu, cuda, cuda:N or ref", name);
     return NULL;
 }
 

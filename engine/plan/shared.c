@@ -28,28 +28,28 @@ static YonosShared *find(gconstpointer model, const char *name, YonosPrecision p
     return NULL;
 }
 
-/* A device has nothing of the CPU's threads, and "cuda" is its first one. */
-static void make_canonical(const char **name, int *threads) {
-    if (g_str_has_prefix(*name, "cuda"))
-        *threads = 0;
-    if (strcmp(*name, "cuda") == 0)
-        *name = "cuda:0";
+/* The name with the device's number, which is 0 where none is given. To be freed. */
+static char *canonical(const char *name) {
+    gboolean bare = strcmp(name, "cuda") == 0 || strcmp(name, "auto") == 0;
+    return g_strconcat(name, bare ? ":0" : NULL, NULL);
 }
 
-/* With the names made canonical; "auto" that found a device is that device. */
+/* With a canonical name; "auto" that found a device is that device. */
 static YonosShared *open_shared(gconstpointer model, const char *name, YonosPrecision precision, int threads,
                                 int max_vram, GError **error) {
+    const char *number = g_str_has_prefix(name, "auto:") ? name + strlen("auto:") : NULL;
+    g_autofree char *device = number ? g_strconcat("cuda:", number, NULL) : NULL;
     YonosShared *shared = find(model, name, precision, threads, max_vram);
-    if (!shared && strcmp(name, "auto") == 0)
-        shared = find(model, "cuda:0", precision, 0, max_vram);
+    if (!shared && device)
+        shared = find(model, device, precision, 0, max_vram);
     if (shared)
         return shared;
     YonosBackend *backend = yonos_backend_open(name, precision, threads, error);
     if (!backend)
         return NULL;
-    if (strcmp(backend->name, "cuda") == 0 && strcmp(name, "auto") == 0) {
-        name = backend->name;
-        make_canonical(&name, &threads);
+    if (device && strcmp(backend->name, "cuda") == 0) {
+        name = device;
+        threads = 0;
     }
     backend->memory_limit = (gsize)max_vram << 20;
     shared = g_new0(YonosShared, 1);
@@ -66,9 +66,11 @@ static YonosShared *open_shared(gconstpointer model, const char *name, YonosPrec
 
 YonosShared *yonos_shared_open(gconstpointer model, const char *name, YonosPrecision precision, int threads,
                                int max_vram, GError **error) {
-    make_canonical(&name, &threads);
+    g_autofree char *full = canonical(name);
+    if (g_str_has_prefix(full, "cuda:")) /* has nothing of the CPU's threads */
+        threads = 0;
     g_mutex_lock(&list_lock);
-    YonosShared *shared = open_shared(model, name, precision, threads, max_vram, error);
+    YonosShared *shared = open_shared(model, full, precision, threads, max_vram, error);
     if (shared)
         shared->users++;
     g_mutex_unlock(&list_lock);

@@ -10,6 +10,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+/* Also of the module, whose own names are hidden: a test that loads it finds these in it. */
+#pragma GCC visibility push(default)
 
 /* Non-zero: threads of a block start and go on in descending order, so that a kernel which lacks a barrier gives
  * other results. */
@@ -48,6 +50,7 @@ int cuda_host_call(const char *name);
 /* Puts work(data) into a cudaStream_t, or into the graph that is captured from it; release(data) when it is over. */
 void cuda_host_enqueue(void *stream, void (*work)(void *data), void *data, void (*release)(void *data));
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -71,7 +71,7 @@ static void test_too_little(void) {
 
 /* Whatever the names and the threads, one device and one way of computing have one backend, which holds the weights. */
 static void test_shared(void) {
-    static const char *const names[] = {"cuda", "cuda:0", "auto"};
+    static const char *const names[] = {"cuda", "cuda:0", "auto", "auto:0"};
     g_autoptr(GError) error = NULL;
     g_autoptr(YonosModel) model = yonos_model_open(GOLDEN_MODELS "/text-free", &error);
     for (gsize first = 0; first < G_N_ELEMENTS(names); first++) {

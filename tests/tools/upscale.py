@@ -361,7 +361,9 @@ class Options(Case):
                           ["--encoder", "none", "in.mp4", "out.mp4"], ["--encoder", "x264enc", "in.mp4", "out.webm"],
                           ["--segment", "3/2", "in.mp4", "out.mp4"], ["--segment", "x", "in.mp4", "out.mp4"],
                           ["--compare=half", "in.mp4", "out.mp4"], ["--precision", "f8", "in.mp4", "out.mp4"],
-                          ["--tile-size", "-4", "in.mp4", "out.mp4"], ["--at", "1", "in.mp4", "out.mp4"],
+                          ["--tile-size", "-4", "in.mp4", "out.mp4"], ["--max-vram", "-1", "in.mp4", "out.mp4"],
+                          ["--backend", "cuda:x", "in.mp4", "out.mp4"], ["--backend", "gpu", "in.mp4", "out.mp4"],
+                          ["--at", "1", "in.mp4", "out.mp4"],
                           ["--sheet", "--at", "x", "in.mp4", "out.png"], ["--nonsense", "in.mp4", "out.mp4"]):
             self.upscale(*arguments, code=USAGE)
         self.assertFalse([n for n in os.listdir(self.work) if n.startswith("out")])

@@ -54,10 +54,10 @@ static GLogWriterOutput keep_info(GLogLevelFlags level, const GLogField *fields,
 }
 
 /* "auto" takes the CPU and logs one line, which says why. */
-static void assert_auto_is_cpu(const char *word) {
+static void assert_auto_is_cpu(const char *name, const char *word) {
     g_autoptr(GError) error = NULL;
     g_string_truncate(logged, 0);
-    g_autoptr(YonosBackend) backend = yonos_backend_open("auto", YONOS_PRECISION_F32, 1, &error);
+    g_autoptr(YonosBackend) backend = yonos_backend_open(name, YONOS_PRECISION_F32, 1, &error);
     g_assert_true(g_str_has_prefix(logged->str, "backend auto: cpu"));
     g_assert_nonnull(strstr(logged->str, word));
     g_assert_true(strchr(logged->str, '\n') == logged->str + logged->len - 1);
@@ -69,7 +69,7 @@ static void test_not_built(Fixture *f, gconstpointer data G_GNUC_UNUSED) {
     g_setenv("YONOS_MODULES_PATH", f->folder, TRUE);
     assert_refused("cuda", YONOS_ERROR_DEVICE, "the CUDA module is not installed");
     assert_refused("cuda", YONOS_ERROR_DEVICE, f->folder);
-    assert_auto_is_cpu("is not installed");
+    assert_auto_is_cpu("auto", "is not installed");
 }
 
 static void test_broken(Fixture *f, gconstpointer data G_GNUC_UNUSED) {
@@ -77,7 +77,7 @@ static void test_broken(Fixture *f, gconstpointer data G_GNUC_UNUSED) {
     g_assert_true(g_file_set_contents(path, "no module", -1, NULL));
     assert_refused("cuda", YONOS_ERROR_DEVICE, "cannot be loaded");
     assert_refused("cuda", YONOS_ERROR_DEVICE, path);
-    assert_auto_is_cpu("cannot be loaded");
+    assert_auto_is_cpu("auto", "cannot be loaded");
 }
 
 static void test_other(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED) {
@@ -86,14 +86,15 @@ static void test_other(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSE
 
 static void test_refuses(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED) {
     assert_refused("cuda", YONOS_ERROR_DEVICE, "no device (fake)");
-    assert_auto_is_cpu("no device (fake)");
+    assert_auto_is_cpu("auto", "no device (fake)");
+    assert_auto_is_cpu("auto:1", "no device (fake)");
 }
 
 static void test_works(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED) {
     static const struct {
         const char *name;
         int device;
-    } names[] = {{"cuda", 0}, {"cuda:0", 0}, {"cuda:3", 3}, {"auto", 0}, {NULL, 0}};
+    } names[] = {{"cuda", 0}, {"cuda:0", 0}, {"cuda:3", 3}, {"auto", 0}, {"auto:2", 2}, {NULL, 0}};
     g_setenv("FAKE_CUDA", "works", TRUE);
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autoptr(GError) error = NULL;
@@ -106,9 +107,11 @@ static void test_works(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSE
 }
 
 static void test_names(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED) {
-    assert_refused("gpu", YONOS_ERROR_ARGUMENT, "must be auto, cpu, cuda, cuda:N or ref");
-    assert_refused("", YONOS_ERROR_ARGUMENT, "must be auto");
-    for (const char *const *name = (const char *const[]){"cuda:", "cuda:-1", "cuda:256", "cuda:x", "cuda:1x", NULL};
+    assert_refused("gpu", YONOS_ERROR_ARGUMENT, "must be auto, auto:N, cpu, cuda, cuda:N or ref");
+    for (const char *const *name = (const char *const[]){"", "cpu:1", "cudax", "autos:1", NULL}; *name; name++)
+        assert_refused(*name, YONOS_ERROR_ARGUMENT, "must be auto");
+    for (const char *const *name = (const char *const[]){"cuda:", "cuda:-1", "cuda:256", "cuda:x", "cuda:1x", "auto:",
+                                                         "auto:x", NULL};
          *name; name++)
         assert_refused(*name, YONOS_ERROR_ARGUMENT, "a device is a number");
     g_autoptr(GError) error = NULL;
@@ -131,7 +134,7 @@ static void test_real(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED
         g_assert_true(g_str_has_prefix(error->message, "backend cuda: "));
         g_assert_nonnull(strstr(error->message, "use cpu or auto"));
         g_test_message("%s", error->message);
-        assert_auto_is_cpu("backend cuda: ");
+        assert_auto_is_cpu("auto", "backend cuda: ");
     }
 }
 

@@ -50,6 +50,7 @@ static GKeyFile *make(const PartsOf *of, GError **error) {
     g_key_file_set_int64(file, GROUP, "seed", m->seed);
     g_key_file_set_integer(file, GROUP, "tile-size", m->tile_size);
     g_key_file_set_integer(file, GROUP, "tile-overlap", m->tile_overlap);
+    g_key_file_set_integer(file, GROUP, "max-vram", m->max_vram); /* too little means other tiles */
     if (of->device)
         set(file, "device", of->device);
     if (of->encoder)

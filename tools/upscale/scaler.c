@@ -45,17 +45,31 @@ static gboolean set_number(GstElement *element, const char *property, gint64 num
     return TRUE;
 }
 
+/* "cuda:1" is the backend cuda with the device 1, as for the other tools. */
+static gboolean set_backend(GstElement *element, const char *name, GError **error) {
+    g_auto(GStrv) parts = g_strsplit(name ? name : "auto", ":", 2);
+    gint64 device;
+    if (!set_word(element, "backend", parts[0], error))
+        return FALSE;
+    if (!parts[1])
+        return TRUE;
+    if (!g_ascii_string_to_signed(parts[1], 10, 0, G_MAXINT, &device, NULL))
+        return upscale_fail(error, UPSCALE_USAGE, "--backend is %s, but a device is a number", name);
+    return set_number(element, "cuda-device-id", device, error);
+}
+
 static gboolean configure(GstElement *element, const UpscaleOptions *o, GError **error) {
     const ToolOptions *m = &o->model;
     g_object_set(element, "qos", FALSE, NULL);
     if (m->model)
         g_object_set(element, "model", m->model, NULL);
-    return set_word(element, "backend", m->backend, error) && set_word(element, "precision", m->precision, error) &&
+    return set_backend(element, m->backend, error) && set_word(element, "precision", m->precision, error) &&
            set_word(element, "noise-mode", m->noise_mode, error) &&
            set_word(element, "colour-fix", m->colour_fix, error) && set_word(element, "compare", o->compare, error) &&
            set_number(element, "threads", m->threads, error) && set_number(element, "seed", m->seed, error) &&
            set_number(element, "tile-size", m->tile_size, error) &&
-           set_number(element, "tile-overlap", m->tile_overlap, error);
+           set_number(element, "tile-overlap", m->tile_overlap, error) &&
+           set_number(element, "max-vram", m->max_vram, error);
 }
 
 Scaler *scaler_new(const UpscaleOptions *options, GError **error) {

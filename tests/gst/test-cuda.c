@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The element on the CUDA backend, whose device is the host's stand-in (tests/cuda-host): which device, how much memory.
+ */
+#include <gmodule.h>
+
+#include "helpers.h"
+#include "host.h"
+
+static const char rgb[] = "video/x-raw,format=RGB,width=32,height=24,framerate=25/1";
+/* Large enough for whole MiB to matter; too large for the stand-in to run. */
+static const char large[] = "video/x-raw,format=RGB,width=96,height=80,framerate=25/1";
+
+/* ---- the stand-in ---------------------------------------------------------------------------------- */
+
+static struct {
+    void (*set_devices)(int count, int driver);
+} host;
+
+/* The module's own copy of the stand-in, so the one that the element uses. */
+static void open_host(void) {
+    GModule *module = g_module_open(g_getenv("CUDA_HOST_MODULE"), G_MODULE_BIND_LAZY | G_MODULE_BIND_LOCAL);
+    g_assert_nonnull(module);
+    g_assert_true(g_module_symbol(module, "cuda_host_set_devices", (gpointer *)&host.set_devices));
+    g_module_make_resident(module);
+}
+
+static GString *logged; /* warnings, a line each */
+
+static GLogWriterOutput keep_warnings(GLogLevelFlags level, const GLogField *fields, gsize count,
+                                      gpointer data G_GNUC_UNUSED) {
+    for (gsize i = 0; i < count; i++)
+        if ((level & G_LOG_LEVEL_WARNING) && g_str_equal(fields[i].key, "MESSAGE"))
+            g_string_append_printf(logged, "%s\n", (const char *)fields[i].value);
+    return G_LOG_WRITER_HANDLED;
+}
+
+/* ---- which device -------------------------------------------------------------------------------------- */
+
+static char *device_of(const char *options) {
+    g_autoptr(GstStructure) stats = NULL;
+    GstHarness *h = harness_new(options);
+    gst_harness_set_src_caps_str(h, rgb);
+    gst_buffer_unref(gst_harness_push_and_pull(h, frame_new(rgb, 0)));
+    gst_harness_get(h, "yonossr", "stats", &stats, NULL);
+    char *device = g_strdup(gst_structure_get_string(stats, "device"));
+    gst_harness_teardown(h);
+    return device;
+}
+
+static void assert_device(const char *options, const char *word) {
+    g_autofree char *device = device_of(options);
+    if (!strstr(device, word))
+        g_error("%s: runs on %s, not on %s", options, device, word);
+}
+
+static void test_device(void) {
+    host.set_devices(2, 13000);
+    assert_device("backend=cuda", "host stand-in (device 0)");
+    assert_device("backend=cuda cuda-device-id=-1", "host stand-in (device 0)");
+    assert_device("backend=cuda cuda-device-id=1", "host stand-in (device 1)");
+    assert_device("backend=auto cuda-device-id=1", "host stand-in (device 1)");
+    assert_device("backend=auto cuda-device-id=2", "CPU");
+    assert_device("backend=cpu cuda-device-id=1", "CPU");
+    host.set_devices(1, 13000);
+}
+
+/* Starting or negotiating fails with one error, which holds `word`. */
+static void assert_fails(const char *options, const char *word) {
+    g_autofree char *line = g_strdup_printf("videotestsrc num-buffers=1 ! %s ! yonossr model=%s %s ! fakesink", large,
+                                            model_folder, options);
+    g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
+    g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    g_autoptr(GstMessage) message =
+        gst_bus_timed_pop_filtered(bus, 10 * GST_SECOND, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
+    g_assert_nonnull(message);
+    g_assert_cmpint(GST_MESSAGE_TYPE(message), ==, GST_MESSAGE_ERROR);
+    g_autoptr(GError) error = NULL;
+    gst_message_parse_error(message, &error, NULL);
+    if (!strstr(error->message, word))
+        g_error("\"%s\" does not say \"%s\"", error->message, word);
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+}
+
+static void test_no_device(void) {
+    assert_fails("backend=cuda cuda-device-id=1", "there is no device 1; the last one is cuda:0");
+}
+
+/* ---- how much memory ------------------------------------------------------------------------------------- */
+
+static int tiles_of(const char *options, guint64 *arena) {
+    g_autoptr(GstStructure) stats = NULL;
+    int tiles = 0;
+    GstHarness *h = harness_new(options);
+    gst_harness_set_src_caps_str(h, large);
+    gst_harness_get(h, "yonossr", "stats", &stats, NULL);
+    g_assert_true(gst_structure_get(stats, "tiles", G_TYPE_INT, &tiles, "arena-bytes", G_TYPE_UINT64, arena, NULL));
+    gst_harness_teardown(h);
+    return tiles;
+}
+
+static void test_max_vram(void) {
+    guint64 whole, tiled;
+    g_string_truncate(logged, 0);
+    g_assert_cmpint(tiles_of("backend=cuda", &whole), ==, 1);
+    g_assert_cmpstr(logged->str, ==, "");
+    g_autofree char *options = g_strdup_printf("backend=cuda max-vram=%u", (guint)(whole >> 20));
+    g_assert_cmpint(tiles_of(options, &tiled), >, 1);
+    g_assert_cmpuint(tiled, <, whole);
+    g_assert_nonnull(strstr(logged->str, "max-vram is"));
+    g_assert_true(strchr(logged->str, '\n') == logged->str + logged->len - 1); /* one warning */
+    assert_fails("backend=cuda max-vram=1", "use a larger max-vram");
+}
+
+int main(int argc, char **argv) {
+    init_tests(&argc, &argv);
+    logged = g_string_new(NULL);
+    g_log_set_writer_func(keep_warnings, NULL, NULL);
+    open_host();
+    g_test_add_func("/cuda/device", test_device);
+    g_test_add_func("/cuda/no-device", test_no_device);
+    g_test_add_func("/cuda/max-vram", test_max_vram);
+    int result = run_tests();
+    g_string_free(logged, TRUE);
+    return result;
+}
