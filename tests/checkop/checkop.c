@@ -23,10 +23,11 @@ enum { EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_SKIPPED = 77, DEFAULT_SEED = 1
 
 static struct {
     char **backends, **ops, **dtypes, **models;
-    int seed, width, height, threads, random;
+    int seed, width, height, threads, random, max_elements, most;
     double max_gflop;
     gboolean list, bench, self_test, verbose, no_shapes;
-} options = {.seed = DEFAULT_SEED, .width = 40, .height = 24, .threads = 0, .max_gflop = 1e9};
+} options = {.seed = DEFAULT_SEED, .width = 40, .height = 24, .threads = 0, .max_elements = G_MAXINT, .most = G_MAXINT,
+             .max_gflop = 1e9};
 
 static const GOptionEntry entries[] = {
     {"backend", 'b', 0, G_OPTION_ARG_STRING_ARRAY, &options.backends, "only this backend; may be repeated", "NAME"},
@@ -39,6 +40,8 @@ static const GOptionEntry entries[] = {
     {"random", 0, 0, G_OPTION_ARG_INT, &options.random, "also random shapes, from the seed", "N"},
     {"no-shapes", 0, 0, G_OPTION_ARG_NONE, &options.no_shapes, "not those of shapes.c", NULL},
     {"max-gflop", 0, 0, G_OPTION_ARG_DOUBLE, &options.max_gflop, "leave out cases of more operations", "X"},
+    {"max-elements", 0, 0, G_OPTION_ARG_INT, &options.max_elements, "leave out cases with a larger tensor", "N"},
+    {"most", 0, 0, G_OPTION_ARG_INT, &options.most, "of what is left, at most so many cases of each operation", "N"},
     {"threads", 't', 0, G_OPTION_ARG_INT, &options.threads, "of --bench (0: one per processor)", "N"},
     {"list", 'l', 0, G_OPTION_ARG_NONE, &options.list, "print the cases", NULL},
     {"bench", 0, 0, G_OPTION_ARG_NONE, &options.bench, "print times instead of checking", NULL},
@@ -71,6 +74,9 @@ static const char *dtype_name(int dtype) { return yonos_dtype_name((YonosDType)d
 /* ---- cases and candidates ------------------------------------------------------------------------ */
 
 static gboolean case_is_wanted(const Case *c) {
+    for (int i = 0; i < c->n_tensors; i++)
+        if (yonos_shape_count(c->tensor[i].shape) > (gsize)options.max_elements)
+            return FALSE;
     return wanted(options.ops, yonos_op_name(c->node.op)) && c->flops <= options.max_gflop * 1e9;
 }
 
@@ -83,6 +89,24 @@ static gboolean case_has_dtype(const Case *c, YonosDType dtype) {
     return dtype == YONOS_DTYPE_F32 || case_has_storage(c);
 }
 
+/* Removes what the options leave out; where there are too many of an operation, the rest is spread evenly. */
+static void drop(CaseList *list) {
+    gint64 count[YONOS_OP_COUNT] = {0}, seen[YONOS_OP_COUNT] = {0};
+    for (guint i = list->cases->len; i-- > 0;) {
+        const Case *c = g_ptr_array_index(list->cases, i);
+        if (case_is_wanted(c))
+            count[c->node.op]++;
+        else
+            g_ptr_array_remove_index(list->cases, i);
+    }
+    for (guint i = list->cases->len; i-- > 0;) {
+        YonosOpKind op = ((const Case *)g_ptr_array_index(list->cases, i))->node.op;
+        gint64 k = seen[op]++, most = MIN(options.most, count[op]);
+        if (k * most / count[op] == (k + 1) * most / count[op])
+            g_ptr_array_remove_index(list->cases, i);
+    }
+}
+
 static CaseList *collect(GError **error) {
     g_autoptr(CaseList) list = case_list_new();
     if (!options.no_shapes)
@@ -91,9 +115,7 @@ static CaseList *collect(GError **error) {
     for (char **folder = options.models; folder && *folder; folder++)
         if (!case_list_add_model(list, *folder, options.width, options.height, error))
             return NULL;
-    for (guint i = list->cases->len; i-- > 0;)
-        if (!case_is_wanted(g_ptr_array_index(list->cases, i)))
-            g_ptr_array_remove_index(list->cases, i);
+    drop(list);
     return g_steal_pointer(&list);
 }
 
@@ -246,7 +268,7 @@ int main(int argc, char **argv) {
         g_printerr("checkop: %s\n", error->message);
         return EXIT_USAGE;
     }
-    if (argc > 1 || !check_names(options.ops, "operation", op_name, YONOS_OP_COUNT) ||
+    if (argc > 1 || options.max_elements < 1 || options.most < 1 || !check_names(options.ops, "operation", op_name, YONOS_OP_COUNT) ||
         !check_names(options.dtypes, "storage type", dtype_name, YONOS_DTYPE_BF16 + 1))
         return EXIT_USAGE;
     g_autoptr(CaseList) list = collect(&error);
