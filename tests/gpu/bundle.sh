@@ -21,7 +21,9 @@ for program in gst-launch-1.0 gst-inspect-1.0; do
   path=$(command -v "$program" || true)
   [ -z "$path" ] || cp "$path" "$out/bin/"
 done
-[ ! -f "$build/cuda/libyonos-cuda.so" ] || cp "$build/cuda/libyonos-cuda.so" "$out/lib/"
+for module in cuda/libyonos-cuda.so tests/gpu/libkernel-times.so; do
+  [ ! -f "$build/$module" ] || cp "$build/$module" "$out/lib/"
+done
 cp "$build"/engine/libyonos.so.[0-9] "$out/lib/"
 [ ! -f "$build/gst-plugin/libgstyonossr.so" ] || cp "$build/gst-plugin/libgstyonossr.so" "$out/plugins/"
 gst_plugins=$(pkg-config --variable=pluginsdir gstreamer-1.0 2>/dev/null || true)
@@ -34,7 +36,7 @@ scanner=$(pkg-config --variable=pluginscannerdir gstreamer-1.0 2>/dev/null || tr
 # What ldd names, but for CUDA's libraries (the other machine has its own) and the C library with its loader.
 LD_LIBRARY_PATH=$out/lib ldd "$out"/bin/* "$out"/plugins/*.so "$out"/lib/*.so* 2>/dev/null |
   awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
-  grep -Ev '/(libc|libm|libdl|librt|libpthread|libresolv|ld-linux[^/]*|libcuda|libcudart|libcudnn[^/]*|libcublas[^/]*|libnv[^/]*)\.so' |
+  grep -Ev '/(libc|libm|libdl|librt|libpthread|libresolv|ld-linux[^/]*|libcuda|libcudart|libcupti|libcudnn[^/]*|libcublas[^/]*|libnv[^/]*)\.so' |
   while read -r library; do
     [ -e "$out/lib/$(basename "$library")" ] || cp -L "$library" "$out/lib/"
   done
@@ -45,8 +47,7 @@ rm -r "$out/lib"
 cp -r "$source"/models/yonos-lite-x2 "$out/models/"
 cp -r "$source"/tests/golden/models "$out/tests/golden"
 cp -r "$source"/tests/cuda-plan/models "$out/tests/shapes"
-cp "$source"/tests/gpu/run.sh "$source"/tests/gpu/run.py "$source"/tests/gpu/random_models.py \
-  "$source"/tests/gpu/pytorch.py "$out/"
+cp "$source"/tests/gpu/run.sh "$source"/tests/gpu/*.py "$out/"
 
 size=$(du -sm "$out" | cut -f1)
 echo "$out: $size MiB"

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Reference models of the right shapes with random weights: random_models.py SHAPES-FOLDER OUT-FOLDER
+"""A reference model of the right shapes with random weights: random_models.py SHAPES-FOLDER OUT-FOLDER
 
-SHAPES-FOLDER holds model folders with lists of tensors (tests/cuda-plan/make_models.py); each becomes fp16 safetensors
-with weights of unit gain, so that activations neither grow nor vanish. Needs PyTorch, neither diffusers nor a network.
+SHAPES-FOLDER is a model folder with lists of tensors (tests/cuda-plan/make_models.py); they become fp16 safetensors with
+weights of unit gain, so that activations neither grow nor vanish. Needs PyTorch, neither diffusers nor NumPy; uses the
+GPU where there is one. Exit status 77 where PyTorch is not installed.
 """
+import ctypes
 import json
 import math
 import pathlib
@@ -12,19 +14,27 @@ import shutil
 import struct
 import sys
 
-import torch
+try:
+    import torch
+except ImportError:
+    print("PyTorch is not installed")
+    sys.exit(77)
 
 
 def random_tensor(name, shape, generator):
+    noise = torch.randn(shape, generator=generator, device=generator.device)
     if len(shape) == 1:
-        ones = name.endswith("weight")
-        return (torch.ones(shape) if ones else torch.zeros(shape)) + 0.05 * torch.randn(shape, generator=generator)
-    gain = 1 / math.sqrt(math.prod(shape[1:])) if len(shape) != 3 else 1.0
-    return gain * torch.randn(shape, generator=generator)
+        return 0.05 * noise + (1 if name.endswith("weight") else 0)
+    return noise / math.sqrt(math.prod(shape[1:])) if len(shape) != 3 else noise
+
+
+def half_bytes(tensor):
+    tensor = tensor.half().cpu().contiguous()
+    return ctypes.string_at(tensor.data_ptr(), 2 * tensor.numel())
 
 
 def write(shapes, path):
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator("cuda" if torch.cuda.is_available() else "cpu").manual_seed(1)
     tensors = [(line.split()[0], [int(n) for n in line.split()[1:]]) for line in shapes.read_text().splitlines()]
     header, at = {}, 0
     for name, shape in tensors:
@@ -35,18 +45,16 @@ def write(shapes, path):
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for name, shape in tensors:
-            file.write(random_tensor(name, shape, generator).half().numpy().tobytes())
+            file.write(half_bytes(random_tensor(name, shape, generator)))
 
 
 def main(source, target):
-    for path in sorted(source.rglob("*")):
+    for path in sorted(path for path in source.rglob("*") if path.is_file()):
         out = target / path.relative_to(source)
-        if path.is_dir():
-            out.mkdir(parents=True, exist_ok=True)
-        elif path.suffix == ".shapes":
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".shapes":
             write(path, out.with_suffix(".safetensors"))
         else:
-            out.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, out)
 
 

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Steps that find out whether the device computes what it should."""
+import array
+import hashlib
+import json
+import math
+import os
+import pathlib
+import platform
+import shutil
+import struct
+import subprocess
+import tempfile
+import time
+
+from runner import Failure, Skip, last_lines
+
+GOLDEN = ("text-free", "cross-conv", "cross-linear", "null-mid")
+MODELS = ("yonos-lite-x2", "taesd", "sd15", "sd21")
+SMALL = ("--max-elements", "100000", "--max-gflop", "0.001", "--most", "12")  # what a sanitizer is done with in seconds
+SHARING = ("attention", "group_norm", "layer_norm", "adain")   # whose kernels use shared memory
+
+
+def read_tensor(path, name):
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    begin, end = json.loads(data[8:8 + length])[name]["data_offsets"]
+    return array.array("f", data[8 + length + begin:8 + length + end])
+
+
+def write_picture(path, width, height):
+    """A safetensors file with an image of waves, f32 (1,height,width,3)."""
+    values = array.array("f", (0.5 + 0.4 * math.sin(0.21 * x + 0.13 * y * (c + 1))
+                               for y in range(height) for x in range(width) for c in range(3)))
+    header = json.dumps({"image": {"dtype": "F32", "shape": [1, height, width, 3],
+                                   "data_offsets": [0, 4 * len(values)]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + values.tobytes())
+
+
+class Checks:
+    def __init__(self, bundle):
+        self.bundle, self.runner, self.quick = bundle, bundle.runner, bundle.options.quick
+
+    def program(self, name, *words, tool=()):
+        """A program of the bundle, with choices of algorithms of its own: those made beside other work are not kept."""
+        cache = self.bundle.work / "cache" / self.runner.local.step.slug()
+        return self.runner.call(*tool, name, *words, env=self.bundle.environment(cache))
+
+    # ---- the machine ----------------------------------------------------------------------------
+
+    def machine(self):
+        result = {"host": platform.node(), "cpu": platform.processor() or platform.machine(), "cpus": os.cpu_count()}
+        if shutil.which("nvidia-smi"):
+            result["GPU"] = self.runner.call("nvidia-smi", "--format=csv,noheader",
+                                             "--query-gpu=name,driver_version,memory.total,clocks.max.sm").strip()
+        result["libraries"] = ", ".join(sorted(set(self.bundle.libraries)))
+        return result
+
+    def device(self):
+        try:
+            figures = json.loads(self.program("yonos-bench", "--backend", "cuda", "--width", "64", "--height", "64",
+                                              "--frames", "1", "--json", "--no-probe"))
+        except (Failure, FileNotFoundError) as failure:
+            self.runner.missing = str(failure).rpartition("yonos-bench: ")[2]
+            raise Skip(self.runner.missing) from failure
+        return {key: figures[key] for key in ("device", "precision", "load_ms", "prepare_ms", "median_ms")}
+
+    def describe(self):
+        text = self.program("describe-device")
+        name = json.loads(text)["deviceName"]
+        path = self.bundle.report / (name.lower().replace(" ", "-") + ".json")
+        path.write_text(text, encoding="utf-8")
+        return {"device": name, "file": path.name}
+
+    # ---- operations and models ------------------------------------------------------------------
+
+    def checkop(self, *options):
+        return last_lines(self.program("checkop", "--backend", "cuda", *options), 1)
+
+    def golden(self, model, precision):
+        return last_lines(self.program("golden", self.bundle.folder / "tests" / "golden" / model, "cuda", precision), 1)
+
+    def upscale(self, model, backend, precision, name, *options):
+        """The picture that yonos-run makes, f32."""
+        folder = self.bundle.work / self.runner.local.step.slug()
+        folder.mkdir(parents=True, exist_ok=True)
+        picture, path = folder / "in.safetensors", folder / f"{name}.safetensors"
+        write_picture(picture, 96, 72)
+        self.program("yonos-run", "--model", self.bundle.model(model), "--backend", backend, "--precision", precision,
+                     *options, picture, path)
+        return path
+
+    def whole_model(self, model):
+        """f32 to the code, bf16 and f16 to a PSNR, against the CPU in f32."""
+        expected = read_tensor(self.upscale(model, "cpu", "f32", "expected"), "image")
+        result = {}
+        for precision, bound in (("f32", 60.0), ("bf16", 30.0), ("f16", 30.0)):
+            values = read_tensor(self.upscale(model, "cuda", precision, precision), "image")
+            error = sum((a - b) ** 2 for a, b in zip(values, expected)) / len(expected)
+            result[precision] = round(10 * math.log10(1 / max(error, 1e-12)), 1) if math.isfinite(error) else 0.0
+            if not result[precision] >= bound:
+                raise Failure(f"{precision}: PSNR {result[precision]} dB against cpu f32, less than {bound}")
+        return {"PSNR in dB": result}
+
+    def sanitizer(self, tool, program, *words):
+        if not shutil.which("compute-sanitizer"):
+            raise Skip("compute-sanitizer is not installed")
+        command = ("compute-sanitizer", "--tool", tool, "--error-exitcode", "1", "--print-limit", "20")
+        return last_lines(self.program(program, *words, tool=command), 2)
+
+    def initcheck(self, model):
+        return self.sanitizer("initcheck", "golden", self.bundle.folder / "tests" / "golden" / model, "cuda", "bf16")
+
+    def determinism(self):
+        """The same bytes from three runs: the first times its choices, the others take what it kept."""
+        digests = {hashlib.sha256(self.upscale("yonos-lite-x2", "cuda", "bf16", f"run{i}", "--tile-size", "64")
+                                  .read_bytes()).hexdigest() for i in range(3)}
+        if len(digests) != 1:
+            raise Failure("three runs gave different bytes")
+        return digests.pop()
+
+    # ---- a long run -------------------------------------------------------------------------------
+
+    def flat_memory(self):
+        """Resident and device memory after a quarter and at the end of many frames differ by less than 8 MiB. The
+        device's is all that is used on it: nothing else runs."""
+        if not shutil.which("nvidia-smi"):
+            raise Skip("nvidia-smi is not installed")
+        width, height = self.bundle.size(480, 270)
+        frames = 100 if self.quick else 6000
+        with tempfile.TemporaryFile("w+") as out:
+            bench = self.runner.start("yonos-bench", "--backend", "cuda", "--width", width, "--height", height,
+                                      "--frames", frames, "--json", "--no-probe", stdout=out, stderr=subprocess.STDOUT,
+                                      env=self.bundle.environment(self.bundle.speed_cache))
+            try:
+                samples = self.sample(bench)
+            finally:
+                self.runner.end(bench)
+            out.seek(0)
+            text = out.read()
+        if bench.returncode != 0:
+            raise Failure(last_lines(text, 3), text)
+        steady = samples[len(samples) // 4:-1]
+        if len(steady) < 4:
+            raise Skip("too fast to be sampled")
+        growth = {what: round(steady[-1][i] - steady[0][i], 1) for i, what in enumerate(("host", "device"))}
+        if max(growth.values()) > 8:
+            raise Failure(f"memory grew by {growth['host']} MiB on the host, {growth['device']} MiB on the device")
+        busy = sorted(sample[2] for sample in steady)
+        return {"frames": frames, "growth in MiB": growth, "median_ms": round(json.loads(text)["median_ms"], 3),
+                "GPU busy by nvidia-smi in %": busy[len(busy) // 2]}
+
+    def sample(self, bench):
+        """(host MiB, device MiB, busy %) until `bench` ends."""
+        samples = []
+        while bench.poll() is None:
+            row = self.runner.call("nvidia-smi", "--query-gpu=memory.used,utilization.gpu",
+                                   "--format=csv,noheader,nounits").splitlines()[0]
+            status = pathlib.Path(f"/proc/{bench.pid}/status").read_text(encoding="utf-8")
+            if "VmRSS:" in status:  # not while it ends
+                host = int(status.split("VmRSS:")[1].split()[0]) / 1024
+                samples.append((host, *(float(word) for word in row.split(","))))
+            time.sleep(0.1)
+        return samples
+
+
+def add_checks(runner, bundle):
+    c = Checks(bundle)
+    runner.add("machine", c.machine, device=False)
+    runner.add("device", c.device, seconds=60, device=False)
+    runner.add("description of the device", c.describe, seconds=30)
+    runner.add("random models", bundle.make_models, seconds=90)
+    for dtype in ("f32", "bf16", "f16"):
+        runner.add(f"checkop {dtype}", c.checkop, "--dtype", dtype, seconds=240, pool="checks")
+    for model in MODELS:
+        runner.add(f"whole model {model}", c.whole_model, model, seconds=150, pool="checks")
+    runner.add("compute-sanitizer memcheck", c.sanitizer, "memcheck", "checkop", "--backend", "cuda", *SMALL,
+               pool="checks")
+    runner.add("compute-sanitizer racecheck", c.sanitizer, "racecheck", "checkop", "--backend", "cuda", *SMALL,
+               *(word for op in SHARING for word in ("--op", op)), pool="checks")
+    runner.add("compute-sanitizer initcheck", c.initcheck, "text-free", pool="checks")
+    runner.add("checkop, default model", c.checkop, "--dtype", "bf16", "--no-shapes", "--model",
+               bundle.model("yonos-lite-x2"), pool="checks")
+    for model in GOLDEN:
+        for precision in ("f32", "bf16"):
+            runner.add(f"golden {model} {precision}", c.golden, model, precision, seconds=60, pool="checks")
+    runner.add("determinism", c.determinism, seconds=60, pool="checks")
+    runner.add("noise has the CPU's bits", c.checkop, "--op", "noise", seconds=60, pool="checks")
+
+
+def add_long_run(runner, bundle):
+    runner.add("flat memory", Checks(bundle).flat_memory, seconds=120)
