@@ -268,7 +268,8 @@ int main(int argc, char **argv) {
         g_printerr("checkop: %s\n", error->message);
         return EXIT_USAGE;
     }
-    if (argc > 1 || options.max_elements < 1 || options.most < 1 || !check_names(options.ops, "operation", op_name, YONOS_OP_COUNT) ||
+    if (argc > 1 || options.max_elements < 1 || options.most < 1 ||
+        !check_names(options.ops, "operation", op_name, YONOS_OP_COUNT) ||
         !check_names(options.dtypes, "storage type", dtype_name, YONOS_DTYPE_BF16 + 1))
         return EXIT_USAGE;
     g_autoptr(CaseList) list = collect(&error);
