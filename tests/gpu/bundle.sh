@@ -3,15 +3,20 @@
 # Makes one folder with all that tests/gpu/run.sh needs on a machine with a GPU: programs, plugin, CUDA module, the
 # shared libraries that are not CUDA's or the C library's (GStreamer's too), models, and the tests' data.
 #
-#   tests/gpu/bundle.sh BUILD-FOLDER OUT-FOLDER        then, over there: OUT-FOLDER/run.sh
+#   tests/gpu/bundle.sh BUILD-FOLDER OUT-FOLDER [WHEEL...]       then, over there: OUT-FOLDER/run.sh
+#
+# Wheels: what Python lacks over there, diffusers above all (pip download --no-deps diffusers).
 set -eu
-[ $# = 2 ] || { echo "usage: $0 BUILD-FOLDER OUT-FOLDER" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: $0 BUILD-FOLDER OUT-FOLDER [WHEEL...]" >&2; exit 2; }
 build=$(cd "$1" && pwd)
 source=$(cd "$(dirname "$0")/../.." && pwd)
 limit=60 # MiB
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
-rm -rf "$out/bin" "$out/lib" "$out/plugins" "$out/models" "$out/tests" "$out/lib.tar.xz"
+shift 2
+for part in bin lib plugins models tests python work lib.tar.xz; do
+  rm -rf "${out:?}/$part"
+done
 mkdir -p "$out/bin" "$out/lib" "$out/plugins" "$out/models" "$out/tests"
 
 for program in tools/yonos-bench tools/yonos-run tests/checkop/checkop tests/golden/golden tests/gpu/describe-device; do
@@ -27,7 +32,7 @@ done
 cp "$build"/engine/libyonos.so.[0-9] "$out/lib/"
 [ ! -f "$build/gst-plugin/libgstyonossr.so" ] || cp "$build/gst-plugin/libgstyonossr.so" "$out/plugins/"
 gst_plugins=$(pkg-config --variable=pluginsdir gstreamer-1.0 2>/dev/null || true)
-for plugin in coreelements videotestsrc videoconvertscale; do
+for plugin in coreelements videotestsrc videoconvertscale nvcodec; do
   [ ! -f "$gst_plugins/libgst$plugin.so" ] || cp "$gst_plugins/libgst$plugin.so" "$out/plugins/"
 done
 scanner=$(pkg-config --variable=pluginscannerdir gstreamer-1.0 2>/dev/null || true)/gst-plugin-scanner
@@ -36,7 +41,8 @@ scanner=$(pkg-config --variable=pluginscannerdir gstreamer-1.0 2>/dev/null || tr
 # What ldd names, but for CUDA's libraries (the other machine has its own) and the C library with its loader.
 LD_LIBRARY_PATH=$out/lib ldd "$out"/bin/* "$out"/plugins/*.so "$out"/lib/*.so* 2>/dev/null |
   awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
-  grep -Ev '/(libc|libm|libdl|librt|libpthread|libresolv|ld-linux[^/]*|libcuda|libcudart|libcupti|libcudnn[^/]*|libcublas[^/]*|libnv[^/]*)\.so' |
+  grep -Ev '/(libc|libm|libdl|librt|libpthread|libresolv|libutil|ld-linux[^/]*)\.so' |
+  grep -Ev '/(libcuda|libcudart|libcupti|libcudnn[^/]*|libcublas[^/]*|libnv[^/]*)\.so' |
   while read -r library; do
     [ -e "$out/lib/$(basename "$library")" ] || cp -L "$library" "$out/lib/"
   done
@@ -48,6 +54,10 @@ cp -r "$source"/models/yonos-lite-x2 "$out/models/"
 cp -r "$source"/tests/golden/models "$out/tests/golden"
 cp -r "$source"/tests/cuda-plan/models "$out/tests/shapes"
 cp "$source"/tests/gpu/run.sh "$source"/tests/gpu/*.py "$out/"
+if [ $# -gt 0 ]; then
+  mkdir "$out/python"
+  cp "$@" "$out/python/"
+fi
 
 size=$(du -sm "$out" | cut -f1)
 echo "$out: $size MiB"

@@ -2,7 +2,7 @@
 /*
  * When each kernel and copy on the device ran, replayed graphs' too, in any program: CUDA_INJECTION64_PATH names this
  * library, the driver loads it. At exit it writes $KERNEL_TIMES: "start end name" lines, nanoseconds; names of C++
- * kernels are mangled, a copy's begins with "copy".
+ * kernels are mangled, a copy's begins with "copy". A line "# reason" says why there are none.
  */
 #include <cupti.h>
 #include <stdio.h>
@@ -23,7 +23,8 @@ static void request_buffer(uint8_t **buffer, size_t *size, size_t *max_records) 
 static void write_record(const CUpti_Activity *record) {
     if (record->kind == CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL) {
         const CUpti_ActivityKernel10 *kernel = (const void *)record;
-        fprintf(file, "%llu %llu %s\n", (unsigned long long)kernel->start, (unsigned long long)kernel->end, kernel->name);
+        fprintf(file, "%llu %llu %s\n", (unsigned long long)kernel->start, (unsigned long long)kernel->end,
+                kernel->name);
     } else if (record->kind == CUPTI_ACTIVITY_KIND_MEMCPY) {
         const CUpti_ActivityMemcpy6 *copy = (const void *)record;
         fprintf(file, "%llu %llu copy kind %d, %llu bytes\n", (unsigned long long)copy->start,
@@ -44,13 +45,12 @@ static void finish(void) {
     fflush(file);
 }
 
-static int check(CUptiResult result, const char *what) {
+static void check(CUptiResult result, const char *call) {
     const char *text = "?";
     if (result == CUPTI_SUCCESS)
-        return 1;
+        return;
     cuptiGetResultString(result, &text);
-    fprintf(stderr, "kernel-times: %s: %s\n", what, text);
-    return 0;
+    fprintf(file, "# %s: %s\n", call, text);
 }
 
 int InitializeInjection(void) {
@@ -58,10 +58,11 @@ int InitializeInjection(void) {
     file = path ? fopen(path, "w") : NULL;
     if (!file) {
         fprintf(stderr, "kernel-times: KERNEL_TIMES must name a file that can be written\n");
-        return 0;
+        return 1; /* the program itself goes on */
     }
     atexit(finish);
-    return check(cuptiActivityRegisterCallbacks(request_buffer, take_buffer), "cuptiActivityRegisterCallbacks") &&
-           check(cuptiActivityEnable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL), "kernels") &&
-           check(cuptiActivityEnable(CUPTI_ACTIVITY_KIND_MEMCPY), "copies");
+    check(cuptiActivityRegisterCallbacks(request_buffer, take_buffer), "cuptiActivityRegisterCallbacks");
+    check(cuptiActivityEnable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL), "cuptiActivityEnable of kernels");
+    check(cuptiActivityEnable(CUPTI_ACTIVITY_KIND_MEMCPY), "cuptiActivityEnable of copies");
+    return 1;
 }

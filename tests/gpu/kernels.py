@@ -76,7 +76,8 @@ def summary(lines, figures, pixels, copy_speed):
     busy = union(kernels) * 1e-6 / count
     total = sum(ms for group, ms in times.items() if group != "copies")
     result = {
-        "repetitions": count, "kernels in each": len(kernels) // count, "ms each, traced": round(length * 1e-6 / count, 3),
+        "repetitions": count, "kernels in each": len(kernels) // count,
+        "ms each, traced": round(length * 1e-6 / count, 3),
         "GPU busy with kernels, ms": round(busy, 3),
         "GPU busy, traced, %": round(100e6 * busy * count / length, 1),
         "with copies, %": round(100 * union([record[:2] for record in records]) / length, 1),

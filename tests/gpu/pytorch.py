@@ -4,9 +4,9 @@
 
     pytorch.py MODEL-FOLDER unet|decoder|frame WIDTH HEIGHT [--dtype bfloat16] [--frames 50] [--modes a,b] ...
 
-channels_last, cuDNN's benchmark on, TF32 off; eager, and each mode of torch.compile. Weights are the folder's where they
-are there, else random. Compiles first, then prints "ready" and waits for a line, so that many can compile at once and be
-timed one by one. Prints medians in milliseconds as JSON; times are of the host's clock with a synchronisation after each
+channels_last, cuDNN's benchmark on, TF32 off; eager, and each mode of torch.compile. Random weights from the folder's
+configuration. Compiles first, then prints "ready" and waits for a line, so that many can compile at once and be timed
+one by one. Prints medians in milliseconds as JSON; times are of the host's clock with a synchronisation after each
 run, as yonos-bench takes them. `frame` is yonos-bench's: RGB bytes in memory to RGB bytes in memory.
 
 pytorch.py copy: GB/s of copies on the device, bytes read and written counted. Exit status 77: PyTorch, diffusers or the
@@ -48,17 +48,14 @@ def time_limit(seconds):
 
 
 def load(folder, part):
-    """U-Net or autoencoder."""
+    """U-Net or autoencoder, with random weights."""
     try:
         import diffusers  # pylint: disable=import-outside-toplevel
     except ImportError as missing:
-        print(f"{missing.name} is not installed: carry it in a folder on PYTHONPATH, such as the bundle's python/")
+        print(f"{missing.name} is not installed; its wheel may be in the bundle's python/, see run.sh")
         sys.exit(77)
     config = json.loads((folder / part / "config.json").read_text(encoding="utf-8"))
-    kind = getattr(diffusers, config["_class_name"])
-    if list((folder / part).glob("*.safetensors")):
-        return kind.from_pretrained(folder, subfolder=part)
-    return kind.from_config(config)
+    return getattr(diffusers, config["_class_name"]).from_config(config)
 
 
 class Frame(torch.nn.Module):
@@ -93,7 +90,7 @@ class Frame(torch.nn.Module):
 
 def frame_call(folder, options, dtype):
     with torch.device(options.device):
-        net = Frame(folder).eval().to(dtype=dtype, memory_format=torch.channels_last)
+        net = Frame(folder).eval().to(options.device, dtype, memory_format=torch.channels_last)
         noise = torch.randn(net.noise_shape(options.height, options.width))
         prompt = torch.zeros(1, 1, net.unet.config.cross_attention_dim, dtype=dtype)
     pinned = options.device == "cuda"
@@ -185,6 +182,8 @@ def main():
     with torch.inference_mode():
         net, call = make(pathlib.Path(options.model), options, getattr(torch, options.dtype))
         variants = prepare(net, call, [mode for mode in options.modes.split(",") if mode], options)
+        if options.device == "cuda":
+            torch.cuda.empty_cache()  # others may need it while this one waits
         print("ready", flush=True)
         sys.stdin.readline()
         result = {name: variant if isinstance(variant, str) else median_ms(variant, options.frames, options.device)

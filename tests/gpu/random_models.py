@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A reference model of the right shapes with random weights: random_models.py SHAPES-FOLDER OUT-FOLDER
 
-SHAPES-FOLDER is a model folder with lists of tensors (tests/cuda-plan/make_models.py); they become fp16 safetensors with
-weights of unit gain, so that activations neither grow nor vanish. Needs PyTorch, neither diffusers nor NumPy; uses the
-GPU where there is one. Exit status 77 where PyTorch is not installed.
+SHAPES-FOLDER is a model folder with lists of tensors (tests/cuda-plan/make_models.py); they become fp16 safetensors
+with weights of unit gain, so that activations neither grow nor vanish. Needs PyTorch, neither diffusers nor NumPy; uses
+the GPU where there is one. Exit status 77 where PyTorch is not installed.
 """
 import ctypes
 import json

@@ -13,11 +13,14 @@ import site
 import sys
 import tarfile
 import threading
+import time
+import zipfile
 
-from checks import add_checks, add_long_run
+from checks import add_checks
 from runner import Runner, Skip
 from speed import add_speed, make_table
 
+BEGIN = time.monotonic()
 RANDOM = ("taesd", "sd15", "sd21")
 
 
@@ -41,9 +44,16 @@ class Bundle:
         self.making = threading.Lock()
         self.runner = None
         self.work.mkdir(parents=True, exist_ok=True)
-        if not (folder / "lib").is_dir():
-            with tarfile.open(folder / "lib.tar.xz") as archive:
-                archive.extractall(folder)
+        self.unpack()
+
+    def unpack(self):
+        if not (self.folder / "lib").is_dir():
+            with tarfile.open(self.folder / "lib.tar.xz") as archive:
+                archive.extractall(self.folder, filter="data")
+        if not (self.work / "python").is_dir():
+            for wheel in (self.folder / "python").glob("*.whl"):
+                with zipfile.ZipFile(wheel) as archive:
+                    archive.extractall(self.work / "python")
 
     def environment(self, cache):
         """Of the bundle's programs alone: Python and what it starts must not see the libraries of another system."""
@@ -61,23 +71,24 @@ class Bundle:
     def size(self, width, height):
         return (width // 8, height // 8) if self.options.quick else (width, height)
 
+    def shapes(self, name):
+        """The folder of a model's configuration; its weights may be missing."""
+        if name in self.options.without:
+            raise Skip(f"left out by --without {name}")
+        return self.folder / ("tests/shapes" if name in RANDOM else "models") / name
+
     def model(self, name):
         """The folder of a model; those with random weights are made when they are first asked for."""
+        shapes = self.shapes(name)
         if name not in RANDOM:
-            return self.folder / "models" / name
+            return shapes
         folder = self.work / "models" / name
         with self.making:
             if not folder.is_dir():
-                self.make_model(name, folder)
+                unfinished = folder.with_name(name + ".unfinished")
+                self.runner.call(sys.executable, self.folder / "random_models.py", shapes, unfinished)
+                unfinished.rename(folder)
         return folder
-
-    def make_model(self, name, folder):
-        if name in self.options.without:
-            raise Skip(f"left out by --without {name}")
-        unfinished = folder.with_name(name + ".unfinished")
-        self.runner.call(sys.executable, self.folder / "random_models.py", self.folder / "tests" / "shapes" / name,
-                         unfinished)
-        unfinished.rename(folder)
 
     def make_models(self):
         return {name: f"{sum(path.stat().st_size for path in self.model(name).rglob('*')) >> 20} MiB"
@@ -88,13 +99,13 @@ def parse_options():
     parser = argparse.ArgumentParser(prog="run.sh", description=__doc__.splitlines()[0])
     cpus = os.cpu_count()
     parser.add_argument("report", nargs="?", help="folder of report.md and report.json (default: report in the bundle)")
-    parser.add_argument("--work", help="folder for models and caches, kept for a later run (default: work in the bundle)")
+    parser.add_argument("--work", help="folder of models and caches for a later run, too (default: work in the bundle)")
     parser.add_argument("--only", default="", metavar="REGEX", help="steps whose names match")
     parser.add_argument("--skip", metavar="REGEX", help="not the steps whose names match")
     parser.add_argument("--seconds", type=float, default=3600, metavar="N", help="for everything (default: 3600)")
     parser.add_argument("--jobs", type=int, default=max(2, cpus * 3 // 4), metavar="N",
                         help="checks at once (default: %(default)s)")
-    parser.add_argument("--compile-jobs", type=int, default=max(1, cpus // 2), metavar="N",
+    parser.add_argument("--compile-jobs", type=int, default=min(4, cpus), metavar="N",
                         help="networks that PyTorch compiles at once (default: %(default)s)")
     parser.add_argument("--compile-seconds", type=int, default=240, metavar="N",
                         help="for each of PyTorch's compilations (default: 240)")
@@ -108,12 +119,13 @@ def parse_options():
 def main():
     options = parse_options()
     bundle = Bundle(pathlib.Path(__file__).resolve().parent, options)
-    runner = Runner(bundle.report, options, {"checks": options.jobs, "compile": options.compile_jobs}, make_table)
+    pools = {"checks": options.jobs, "compile": options.compile_jobs}
+    runner = Runner(bundle.report, options, BEGIN + options.seconds, pools, make_table)
     bundle.runner = runner
-    runner.environment["PATH"] = bundle.environment(bundle.work)["PATH"]
+    packages = [str(bundle.work / "python"), os.environ.get("PYTHONPATH")]
+    runner.environment["PYTHONPATH"] = os.pathsep.join(folder for folder in packages if folder)
     add_checks(runner, bundle)
     add_speed(runner, bundle)
-    add_long_run(runner, bundle)
     count = runner.run()
     print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped; {bundle.report}/report.md")
     return 1 if count["failed"] else 77 if runner.missing else 0

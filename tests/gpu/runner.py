@@ -48,9 +48,9 @@ def compact(value):
 
 
 class Step:
-    def __init__(self, name, function, arguments, seconds, pool, device):
+    def __init__(self, name, function, arguments, seconds, reserve, pool, device):
         self.name, self.function, self.arguments = name, function, arguments
-        self.seconds, self.pool, self.device = seconds, pool, device
+        self.seconds, self.reserve, self.pool, self.device = seconds, reserve, pool, device
         self.entry = {"name": name, "status": "waiting"}
         self.ends = None  # time.monotonic() at which it is stopped
 
@@ -59,24 +59,25 @@ class Step:
 
 
 class Runner:
-    """`pools` maps a pool's name to how many of its steps run at once; steps without a pool run alone. `make_table` makes
-    further Markdown from the steps' entries. `missing` says why there is no device, once a step has set it."""
+    """`pools` maps a pool's name to how many of its steps run at once; steps without a pool run alone. `make_table`
+    makes further Markdown from the steps' entries. At `ends`, of time.monotonic(), everything is over. `missing` says
+    why there is no device, once a step has set it."""
 
-    def __init__(self, report, options, pools, make_table):
+    def __init__(self, report, options, ends, pools, make_table):
         self.report, self.pools, self.make_table = report, pools, make_table
         self.only, self.skip = re.compile(options.only), re.compile(options.skip) if options.skip else None
-        self.ends = time.monotonic() + options.seconds
-        self.steps, self.missing, self.environment = [], None, dict(os.environ)
+        self.ends, self.steps, self.missing, self.environment = ends, [], None, dict(os.environ)
         self.lock, self.local = threading.RLock(), threading.local()
         self.processes = set()
         report.mkdir(parents=True, exist_ok=True)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self.stopped)
 
-    def add(self, name, function, *arguments, seconds=120, pool=None, device=True):
-        """`device`: needs one; what needs none cannot be left out, and comes first."""
+    def add(self, name, function, *arguments, seconds=120, reserve=0, pool=None, device=True):
+        """`seconds`: at most; `reserve`: what it leaves for later steps. `device`: needs one; what needs none cannot be
+        left out, and comes first."""
         if not device or self.only.search(name) and not (self.skip and self.skip.search(name)):
-            self.steps.append(Step(name, function, arguments, seconds, pool, device))
+            self.steps.append(Step(name, function, arguments, seconds, reserve, pool, device))
 
     # ---- programs -------------------------------------------------------------------------------
 
@@ -97,16 +98,22 @@ class Runner:
             pass
         process.wait()
 
+    def is_late(self):
+        return time.monotonic() >= self.local.step.ends
+
     def left(self):
         """Seconds that the current step may still take."""
-        return max(0.1, self.local.step.ends - time.monotonic())
+        if self.is_late():
+            raise OutOfTime
+        return self.local.step.ends - time.monotonic()
 
     def call(self, *command, env=None):
-        """Output of a program. Failure where it fails, Skip at exit status 77, OutOfTime where it is not done in time."""
+        """Output of a program. Failure where it fails, Skip at exit status 77, OutOfTime where it is not done."""
+        seconds = self.left()
         process = self.start(*command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              stdin=subprocess.DEVNULL)
         try:
-            out, err = process.communicate(timeout=self.left())
+            out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             self.end(process)
             raise OutOfTime("".join(process.communicate())) from None
@@ -122,12 +129,12 @@ class Runner:
     # ---- steps ----------------------------------------------------------------------------------
 
     def do(self, step):
-        begin, entry = time.monotonic(), step.entry
+        begin, entry, ends = time.monotonic(), step.entry, self.ends - step.reserve
         entry["status"] = "running"
         self.local.step = step
-        step.ends = min(begin + step.seconds, self.ends)
+        step.ends = min(begin + step.seconds, ends)
         try:
-            if self.ends - begin < SHORTEST:
+            if ends - begin < SHORTEST:
                 raise Skip("no time left")
             if step.device and self.missing:
                 raise Skip(self.missing)
@@ -136,7 +143,7 @@ class Runner:
         except Skip as reason:
             entry.update(status="skipped", reason=str(reason))
         except OutOfTime as slow:
-            mine = begin + step.seconds <= self.ends
+            mine = begin + step.seconds <= ends
             entry.update(status="failed" if mine else "skipped", output=slow.output[-KEPT:],
                          reason=f"took longer than {step.seconds:.0f} s" if mine else "no time left: was stopped")
         except (Failure, OSError, LookupError, ValueError, ArithmeticError) as failure:
@@ -180,8 +187,8 @@ class Runner:
                      *self.make_table(entries), "## Steps", "", "| step | status | seconds | result |",
                      "|---|---|---|---|"]
             for e in entries:
-                text = e.get("reason") or compact(e.get("result"))
-                lines.append(f"| {e['name']} | {e['status']} | {e.get('seconds', '')} | {' '.join(text.split())[:600]} |")
+                text = " ".join((e.get("reason") or compact(e.get("result"))).split())
+                lines.append(f"| {e['name']} | {e['status']} | {e.get('seconds', '')} | {text[:600]} |")
             self.put("report.json", json.dumps({"count": count, "steps": entries}, indent=2) + "\n")
             self.put("report.md", "\n".join(lines).replace("\n\n\n", "\n\n") + "\n")
             return count

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -24,7 +25,10 @@ NETWORKS = [
 PROFILED = NETWORKS[:4]
 PRECISIONS = ("bf16", "f16", "f32")
 MODES = ("reduce-overhead", "max-autotune")
-START_SECONDS = 90  # of PyTorch: import, weights, the eager run
+ELEMENT = "yonossr backend=cuda"
+UPLOAD = "! cudaupload ! video/x-raw(memory:CUDAMemory)"
+START_SECONDS = 60  # of PyTorch: import, weights, the eager run
+RESERVE = 60        # for the times of what was compiled
 
 
 class Speed:
@@ -34,6 +38,7 @@ class Speed:
         self.waiting = {}  # PyTorch's compiled networks, by name
         self.modes = [mode for mode in MODES if mode != "max-autotune" or not self.options.no_max_autotune]
         self.copy_speed = None  # GB/s
+        self.per_op = {}  # yonos-bench's figures, by network
 
     def environment(self):
         return self.bundle.environment(self.bundle.speed_cache)
@@ -42,8 +47,8 @@ class Speed:
         _, model, part, width, height = network
         width, height = self.bundle.size(width, height)
         return json.loads(self.runner.call(
-            "yonos-bench", "--model", self.bundle.model(model), "--backend", "cuda", "--width", width, "--height", height,
-            "--json", "--no-probe", *(() if part == "frame" else ("--part", part)), *options,
+            "yonos-bench", "--model", self.bundle.model(model), "--backend", "cuda", "--width", width, "--height",
+            height, "--json", "--no-probe", *(() if part == "frame" else ("--part", part)), *options,
             env={**self.environment(), **(env or {})}))
 
     def network(self, network):
@@ -59,15 +64,15 @@ class Speed:
     def start_pytorch(self, network):
         """A process that has compiled the network and waits to be timed."""
         name, model, part, width, height = network
-        folder = self.bundle.folder / "models" / model
-        if not folder.is_dir():
-            folder = self.bundle.folder / "tests" / "shapes" / model
+        folder = self.bundle.shapes(model)
         caches = self.bundle.work / "inductor"
-        log = open(self.bundle.work / f"pytorch-{self.runner.local.step.slug()}.log", "w+", encoding="utf-8")
+        seconds = (self.runner.left() - START_SECONDS) / max(1, len(self.modes))
+        log = open(self.bundle.work / f"{self.runner.local.step.slug()}.log", "w+", encoding="utf-8")
         process = self.runner.start(
-            sys.executable, self.bundle.folder / "pytorch.py", folder, part, *self.bundle.size(width, height), "--frames",
-            self.frames, "--modes", ",".join(self.modes), "--compile-seconds", self.options.compile_seconds, "--device",
-            self.options.pytorch_device, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            sys.executable, self.bundle.folder / "pytorch.py", folder, part, *self.bundle.size(width, height),
+            "--frames", self.frames, "--modes", ",".join(self.modes), "--compile-seconds",
+            int(max(5, min(seconds, self.options.compile_seconds))), "--device", self.options.pytorch_device,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
             env={"TORCHINDUCTOR_CACHE_DIR": str(caches), "TRITON_CACHE_DIR": str(caches / "triton"),
                  "TORCHINDUCTOR_COMPILE_THREADS": "4"})
         self.waiting[name] = process, log
@@ -89,7 +94,7 @@ class Speed:
 
     def give_up(self, name, lines):
         process, log = self.waiting.pop(name)
-        late = self.runner.left() <= 0.1
+        late = self.runner.is_late()
         self.runner.end(process)
         log.seek(0)
         text = log.read()
@@ -121,21 +126,33 @@ class Speed:
 
     # ---- the element ------------------------------------------------------------------------------
 
-    def pipeline_seconds(self, frames, element, sink="fakesink sync=false"):
+    def pipeline_seconds(self, frames, middle, env=None):
         width, height = self.bundle.size(960, 540)
         pipeline = (f"videotestsrc num-buffers={frames} ! video/x-raw,format=NV12,width={width},height={height},"
-                    f"framerate=30/1 ! queue {element} ! {sink}")
+                    f"framerate=30/1 {middle} ! queue ! fakesink sync=false")
         begin = time.monotonic()
-        self.runner.call("gst-launch-1.0", "-q", *pipeline.split(), env=self.environment())
+        self.runner.call("gst-launch-1.0", "-q", *pipeline.split(), env={**self.environment(), **(env or {})})
         return time.monotonic() - begin
 
-    def element(self, element):
-        """Frames per second from the difference of a long and a short run, so without the start; the source alone is the
-        limit of what this can show."""
+    def check_device_memory(self):
+        for element in ("cudaupload", "yonossr"):
+            try:
+                text = self.runner.call("gst-inspect-1.0", element, env=self.environment())
+            except Failure as failure:
+                raise Skip(f"there is no {element}") from failure
+            if "memory:CUDAMemory" not in text:
+                raise Skip(f"{element} knows no CUDAMemory")
+
+    def element(self, element, before=""):
+        """Frames per second from the difference of a long and a short run, so without the start; the source alone, with
+        what stands before the element, is the limit of what this can show."""
+        if before:
+            self.check_device_memory()
         short, long = (2, 6) if self.options.quick else (50, 650)
+        element, before = f"{before} ! queue ! {element}", f"{before} ! queue"
         self.pipeline_seconds(2, element)  # times its choices, once
         rate = {}
-        for name, text in (("fps", element), ("source alone", "")):
+        for name, text in (("fps", element), ("source alone", before)):
             seconds = self.pipeline_seconds(long, text) - self.pipeline_seconds(short, text)
             rate[name] = round((long - short) / max(seconds, 1e-3), 1)
         return rate
@@ -158,44 +175,96 @@ class Speed:
         run({"CUDA_INJECTION64_PATH": str(library), "KERNEL_TIMES": str(path)})
         if not path.exists() or path.stat().st_size == 0:
             raise Skip("CUPTI gave no records")
-        return path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if lines[0].startswith("#"):
+            raise Skip(lines[0][2:])
+        return lines
 
     def kernels(self, network):
         """Shares of the device's time, and how far GROUP_NORM, PACK and UNPACK are from a plain copy."""
         frames = self.frames // 2
-        lines = self.trace(lambda env: self.bench(network, "--precision", "bf16", "--frames", frames, env=env))
         figures = self.bench(network, "--precision", "bf16", "--frames", frames, "--per-op")
-        (self.bundle.report / f"{self.runner.local.step.slug()}.json").write_text(json.dumps(figures, indent=1) + "\n",
-                                                                                  encoding="utf-8")
+        self.per_op[network[0]] = figures
+        self.runner.put("per-op.json", json.dumps(self.per_op, indent=1) + "\n")
+        lines = self.trace(lambda env: self.bench(network, "--precision", "bf16", "--frames", frames, env=env))
         pixels = figures["width"] * figures["height"]
         return summary(lines, figures, pixels if network[2] == "frame" else 0, self.copy_speed)
 
     def element_kernels(self):
         """How busy the device is while the element runs."""
-        element = "! yonossr backend=cuda"
+        middle = f"! queue ! {ELEMENT}"
+        return summary(self.trace(lambda env: self.pipeline_seconds(4 * self.frames, middle, env)), None, 0, None)
 
-        def run(env):
-            width, height = self.bundle.size(960, 540)
-            pipeline = (f"videotestsrc num-buffers={4 * self.frames} ! video/x-raw,format=NV12,width={width},"
-                        f"height={height},framerate=30/1 ! queue {element} ! fakesink sync=false")
-            self.runner.call("gst-launch-1.0", "-q", *pipeline.split(), env={**self.environment(), **env})
+    # ---- a long run -------------------------------------------------------------------------------
 
-        return summary(self.trace(run), None, 0, None)
+    def flat_memory(self):
+        """Resident and device memory after a quarter and at the end of many frames differ by less than 8 MiB. The
+        device's is all that is used on it: nothing else runs."""
+        if not shutil.which("nvidia-smi"):
+            raise Skip("nvidia-smi is not installed")
+        width, height = self.bundle.size(480, 270)
+        frames = 100 if self.options.quick else 6000
+        with tempfile.TemporaryFile("w+") as out:
+            bench = self.runner.start("yonos-bench", "--backend", "cuda", "--width", width, "--height", height,
+                                      "--frames", frames, "--json", "--no-probe", stdout=out, stderr=subprocess.STDOUT,
+                                      env=self.environment())
+            try:
+                samples = self.sample(bench)
+            finally:
+                self.runner.end(bench)
+            out.seek(0)
+            text = out.read()
+        if bench.returncode != 0:
+            raise Failure(last_lines(text, 3), text)
+        steady = samples[len(samples) // 4:-1]
+        if len(steady) < 4:
+            raise Skip("too fast to be sampled")
+        growth = {what: round(steady[-1][i] - steady[0][i], 1) for i, what in enumerate(("host", "device"))}
+        if max(growth.values()) > 8:
+            raise Failure(f"memory grew by {growth['host']} MiB on the host, {growth['device']} MiB on the device")
+        busy = sorted(sample[2] for sample in steady)
+        return {"frames": frames, "growth in MiB": growth, "median_ms": round(json.loads(text)["median_ms"], 3),
+                "GPU busy by nvidia-smi in %": busy[len(busy) // 2]}
+
+    def sample(self, bench):
+        """(host MiB, device MiB, busy %) until `bench` ends."""
+        samples = []
+        while bench.poll() is None:
+            row = self.runner.call("nvidia-smi", "--query-gpu=memory.used,utilization.gpu",
+                                   "--format=csv,noheader,nounits").splitlines()[0]
+            status = pathlib.Path(f"/proc/{bench.pid}/status").read_text(encoding="utf-8")
+            if "VmRSS:" in status:  # not while it ends
+                host = int(status.split("VmRSS:")[1].split()[0]) / 1024
+                samples.append((host, *(float(word) for word in row.split(","))))
+            time.sleep(0.1)
+        return samples
+
+    def choices(self):
+        """The algorithms that the measured runs took, for the report."""
+        paths = sorted((self.bundle.speed_cache / "yonossr").glob("cuda-*.txt"))
+        text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+        (self.bundle.report / "choices.txt").write_text(text, encoding="utf-8")
+        return f"{text.count(chr(9))} in choices.txt"
 
 
 def add_speed(runner, bundle):
     s = Speed(bundle)
-    limit = START_SECONDS + len(s.modes) * (bundle.options.compile_seconds + 10)
-    for network in NETWORKS:
-        runner.add(f"compile: {network[0]}", s.compile, network, seconds=limit, pool="compile")
-    runner.add("element, NV12 in memory, 960x540 -> 1920x1080", s.element, "! yonossr backend=cuda", seconds=120)
-    for network in NETWORKS:
-        runner.add(f"speed: {network[0]}", s.network, network, seconds=120)
-        runner.add(f"PyTorch: {network[0]}", s.pytorch, network, seconds=limit)
     runner.add("speed of a copy", s.copy, seconds=60)
+    for network in NETWORKS:
+        runner.add(f"speed: {network[0]}", s.network, network, seconds=90)
+    runner.add("element, NV12 in memory, 960x540 -> 1920x1080", s.element, ELEMENT, seconds=90)
+    runner.add("element, NV12 in CUDAMemory, 960x540 -> 1920x1080", s.element,
+               f"{ELEMENT} ! video/x-raw(memory:CUDAMemory)", UPLOAD, seconds=60)
     for network in PROFILED:
         runner.add(f"kernels: {network[0]}", s.kernels, network, seconds=60)
     runner.add("kernels: element, 960x540 -> 1920x1080", s.element_kernels, seconds=60)
+    runner.add("flat memory", s.flat_memory, seconds=90)
+    runner.add("kept choices", s.choices, seconds=10)
+    limit = START_SECONDS + len(s.modes) * (bundle.options.compile_seconds + 10)
+    for network in NETWORKS:
+        runner.add(f"compile: {network[0]}", s.compile, network, seconds=limit, reserve=RESERVE, pool="compile")
+    for network in NETWORKS:
+        runner.add(f"PyTorch: {network[0]}", s.pytorch, network, seconds=limit)
 
 
 def make_table(entries):
@@ -213,6 +282,6 @@ def make_table(entries):
         rows.append(f"| {name} | " + " | ".join(str(cell) for cell in cells) + " |")
     if not rows:
         return []
-    head = ["network", *reversed(PRECISIONS), *(f"PyTorch bf16 {mode}" for mode in ("eager", *MODES)), "ratio to the best"]
+    head = ["network", *reversed(PRECISIONS), *(f"PyTorch bf16 {mode}" for mode in ("eager", *MODES)), "ratio"]
     return ["## Speed", "", "Milliseconds, medians; the ratio is PyTorch's fastest over ours in bf16.", "",
             f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows, ""]
