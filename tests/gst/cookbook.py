@@ -7,6 +7,7 @@ usage: cookbook.py SOURCE-ROOT MODEL-FOLDER-PROGRAM
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ STAND_INS = [
 ]
 MADE = re.compile(r"location=(\S+)")
 LIMIT = 60  # seconds for one pipeline
+# What tells afterwards where a pipeline hung: warnings, states, and what bins do with their elements' messages.
+DEBUG = {"GST_DEBUG": "3,GST_STATES:4,bin:6", "GST_DEBUG_NO_COLOR": "1", "GST_DEBUG_FILE": "debug.log"}
 
 
 def prepare(work):
@@ -34,8 +37,27 @@ def prepare(work):
 
 
 def run(work, command):
-    return subprocess.run(["sh", "-ec", command], cwd=work, timeout=LIMIT, capture_output=True, text=True, check=True,
-                          stdin=subprocess.DEVNULL)
+    """Fails with what GStreamer did last when the command hangs."""
+    debug = {} if "GST_DEBUG" in command else DEBUG
+    pipeline = subprocess.Popen(["sh", "-ec", command], cwd=work, env=os.environ | debug, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                start_new_session=True)
+    try:
+        out, err = pipeline.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(pipeline.pid, signal.SIGKILL)
+        out, err = pipeline.communicate()
+        raise RuntimeError(f"hangs after {LIMIT} s\n{out[-1500:]}\n{err[-1500:]}\n{debug_tail(work)}") from None
+    if pipeline.returncode != 0:
+        raise RuntimeError(f"exit status {pipeline.returncode}\n{out[-1500:]}\n{err[-1500:]}")
+
+
+def debug_tail(work, lines=60):
+    path = os.path.join(work, DEBUG["GST_DEBUG_FILE"])
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return "".join(line[:240].rstrip() + "\n" for line in file.readlines()[-lines:])
 
 
 def check_files(work, command):
@@ -58,12 +80,9 @@ def cook(root, work):
         try:
             run(work, command)
             check_files(work, command)
-        except subprocess.CalledProcessError as e:
+        except RuntimeError as e:
             failed += 1
-            print(f"FAILED ({e.returncode}):\n{command}\n{e.stdout[-1500:]}\n{e.stderr[-1500:]}")
-        except (subprocess.TimeoutExpired, RuntimeError) as e:
-            failed += 1
-            print(f"FAILED: {e}\n{command}")
+            print(f"FAILED:\n{command}\n{e}")
     print(f"{len(recipes)} pipelines, {failed} failed")
     return failed == 0 and len(recipes) >= 15
 
