@@ -45,7 +45,7 @@ def autoencoder(config):
         load_ema(config, "autoencoder", model)
         with torch.no_grad():
             some = [latent_of(model, model.encoder(batch["hr"]))
-                    for batch in itertools.islice(batches(samples, config | {"pool": 0}, 0), 10)]
+                    for batch in itertools.islice(batches(samples, config | {"pool": 0, "workers": 0}, 0), 10)]
         save_scaling_factor(config, torch.cat(some))
     processes().wait_for_everyone()
 
