@@ -53,7 +53,9 @@ rm -r "$out/lib"
 cp -r "$source"/models/yonos-lite-x2 "$out/models/"
 cp -r "$source"/tests/golden/models "$out/tests/golden"
 cp -r "$source"/tests/cuda-plan/models "$out/tests/shapes"
-cp "$source"/tests/gpu/run.sh "$source"/tests/gpu/*.py "$out/"
+for script in run.sh run.py runner.py checks.py speed.py kernels.py pytorch.py random_models.py; do
+  cp "$source/tests/gpu/$script" "$out/"
+done
 if [ $# -gt 0 ]; then
   mkdir "$out/python"
   cp "$@" "$out/python/"

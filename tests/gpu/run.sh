@@ -7,5 +7,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=$(command -v python3 || true)
 [ -n "$python" ] || { echo "run.sh: skipped: there is no python3"; exit 77; }
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+  { echo "run.sh: skipped: $("$python" -V) is too old, 3.11 is needed"; exit 77; }
 export PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 exec "$python" "$here/run.py" "$@"
