@@ -93,7 +93,7 @@ class Checks:
         return round(10 * math.log10(1 / max(error, 1e-12)), 1) if math.isfinite(error) else 0.0
 
     def whole_model(self, model):
-        """PSNR against the CPU in f32: in f32 to the code, in bf16 and f16 45 dB or about as near as the CPU is in bf16;
+        """PSNR against the CPU in f32: in f32 to the code, in bf16 and f16 45 dB or about what the CPU has in bf16;
         where that does not compute in it, not far away."""
         expected = read_tensor(self.upscale(model, "cpu", "f32", "cpu-f32"), "image")
         try:
