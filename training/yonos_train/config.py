@@ -39,6 +39,7 @@ DEFAULTS = {
     "data": None,           # folder of images and videos, or a list of folders
     "listing": None,        # text file in it that names those to use
     "held_out": None,       # folder of images that are not trained on: their figures are shown at every checkpoint
+    "soft": 0.0,            # share of originals that are softened first, as much video is (degrade.py)
     # How low-resolution images are made: shares of the kinds, any numbers; crf bounds H.264's quality.
     "degradation": {"bicubic": 1.0, "h264": 0.0, "second_order": 0.0, "second_order_h264": 0.0, "crf": [18, 36]},
     "colour_fix": "back-projection",  # of training and of the exported model; or none

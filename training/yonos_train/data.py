@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from .config import needed
-from .degrade import draw
+from .degrade import draw, soften
 from .devices import device, processes
 
 IMAGES = {".png", ".webp", ".jpg", ".jpeg", ".bmp"}
@@ -101,6 +101,7 @@ class Samples(torch.utils.data.Dataset):
     def __init__(self, config, low, pairs=False):
         self.size, self.seed, self.low, self.pairs = config["crop"], config["seed"], low, pairs
         self.shares, self.crf = config["degradation"], config["degradation"]["crf"]
+        self.soft = config["soft"]
         self.room = LARGEST_PAN if pairs else 0
         folders = needed(config, "data")
         self.sources = []
@@ -142,6 +143,8 @@ class Samples(torch.utils.data.Dataset):
     def __getitem__(self, index):
         rng = np.random.default_rng((self.seed, index))
         frames, flow = self._frames(rng)
+        if self.soft and rng.random() < self.soft:
+            frames = soften(rng, np.ascontiguousarray(frames))
         degradation = draw(rng, self.shares, self.crf)
         images = {"hr": frames} | {key: degradation.apply(frames, scale) for key, scale in self.low.items()}
         sample = {key: _planes(image[0]) for key, image in images.items()}

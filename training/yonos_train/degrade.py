@@ -79,6 +79,18 @@ class Draw:
         return (image.clip(0, 1) * 255).round().astype(np.uint8)
 
 
+def soften(rng, frames):
+    """(n, h, w, 3) bytes as soft as much video is: blurred, or reduced and enlarged again. As originals they teach a
+    network to leave alone what has no detail, instead of sharpening whatever it sees."""
+    if rng.random() < 0.5:
+        sigma = rng.uniform(0.5, 2.0)
+        return np.stack([cv2.GaussianBlur(frame, (0, 0), sigma) for frame in frames])
+    height, width = frames.shape[1:3]
+    small = _scaled(height, width, 1 / rng.uniform(1.2, 3.5))
+    return np.stack([np.asarray(Image.fromarray(frame).resize(small, Image.BICUBIC).resize((width, height), Image.BICUBIC))
+                     for frame in frames])
+
+
 def draw(rng, shares, crf):
     """A draw whose kind has the probability `shares[kind]` / sum; `crf` (low, high) bounds the codec's quality."""
     weights = np.array([shares[kind] for kind in KINDS], dtype=float)
