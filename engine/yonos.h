@@ -211,6 +211,15 @@ YONOS_API void yonos_upscaler_get_info(const YonosUpscaler *upscaler, YonosUpsca
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(YonosUpscaler, yonos_upscaler_free)
 
+/*
+ * Threads of the CPU backend that wait for each other spin, with libgomp for milliseconds at a time: the fastest where
+ * the processors have nothing else to do, and many times slower where they have. Between these two calls they sleep after
+ * a few microseconds; it concerns all OpenMP of the process. Calls are counted. No effect where $OMP_WAIT_POLICY or
+ * $GOMP_SPINCOUNT say how to wait, or where the upscaler has fewer threads than there are processors. Thread-safe.
+ */
+YONOS_API void yonos_cpu_share_begin(void);
+YONOS_API void yonos_cpu_share_end(void);
+
 /* The library's version, "0.1.0". */
 YONOS_API const char *yonos_version(void);
 

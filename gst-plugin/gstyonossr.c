@@ -109,6 +109,11 @@ static void reset(GstYonosSR *self, YonosUpscaler *upscaler) {
     gst_yonos_stats_reset(self->stats);
 }
 
+/* A pipeline has other work for the processors: decoders, encoders, sinks. */
+static gboolean shares_cpu(GstYonosSR *self) {
+    return g_strcmp0(self->info.backend, "cpu") == 0;
+}
+
 static gboolean gst_yonos_sr_start(GstBaseTransform *trans) {
     GstYonosSR *self = GST_YONOS_SR(trans);
     g_autoptr(GError) error = NULL;
@@ -124,6 +129,8 @@ static gboolean gst_yonos_sr_start(GstBaseTransform *trans) {
     }
     reset(self, upscaler);
     gst_yonos_sr_note_info(self);
+    if (shares_cpu(self))
+        yonos_cpu_share_begin();
     GST_INFO_OBJECT(self, "model %s (x%d) on %s", yonos_model_get_name(model), yonos_model_get_scale(model),
                     self->info.device);
     gst_yonos_sr_post_progress(self, GST_PROGRESS_TYPE_COMPLETE, "The model is loaded");
@@ -138,6 +145,8 @@ static gboolean gst_yonos_sr_stop(GstBaseTransform *trans) {
         g_clear_pointer(&self->model, yonos_model_unref);
     self->model_changed = FALSE;
     GST_OBJECT_UNLOCK(self);
+    if (upscaler && shares_cpu(self))
+        yonos_cpu_share_end();
     g_clear_pointer(&upscaler, yonos_upscaler_free);
     g_clear_pointer(&self->path, gst_yonos_path_free);
     return TRUE;

@@ -76,16 +76,14 @@ void yonos_dnnl_free(YonosDnnl *dnnl) {
 
 gsize yonos_dnnl_weight_bytes(const YonosDnnl *dnnl) { return dnnl->bytes; }
 
-/* oneDNN writes its code, several MiB for one primitive, into memory without looking whether it got any (2.6.3): a
- * crash unless there is enough. Only address space is asked for here, nothing is touched. */
-static gboolean has_room(void) {
+gboolean yonos_dnnl_has_room(void) {
     const gsize bytes = 64 << 20;
     void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return room != MAP_FAILED && munmap(room, bytes) == 0;
 }
 
 static gboolean create_primitive(dnnl_primitive_t *primitive, const_dnnl_primitive_desc_t desc) {
-    return has_room() && dnnl_primitive_create(primitive, desc) == dnnl_success;
+    return yonos_dnnl_has_room() && dnnl_primitive_create(primitive, desc) == dnnl_success;
 }
 
 static void reorder_clear(Reorder *r) {
@@ -286,7 +284,7 @@ YonosDnnlConv *yonos_dnnl_conv_new(YonosDnnl *dnnl, const YonosDnnlShape *s, con
     conv->dnnl = dnnl;
     if (!make_desc(conv, s, bias != NULL) || (s->winograd && !make_reorders(conv, s)) ||
         !create_primitive(&conv->primitive, conv->desc)) {
-        if (!has_room())
+        if (!yonos_dnnl_has_room())
             yonos_fail(error, YONOS_ERROR_MEMORY, "out of memory for the code of a convolution with %s", weight->name);
         yonos_dnnl_conv_free(conv);
         return NULL;

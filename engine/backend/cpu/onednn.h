@@ -28,6 +28,12 @@ void yonos_dnnl_free(YonosDnnl *dnnl);
 gsize yonos_dnnl_weight_bytes(const YonosDnnl *dnnl);
 
 /*
+ * oneDNN writes its code, several MiB for one primitive, into memory without looking whether it got any (2.6.3): a
+ * crash unless there is enough. Only address space is asked for here, nothing is touched.
+ */
+gboolean yonos_dnnl_has_room(void);
+
+/*
  * NULL without an error where oneDNN has no fast implementation for the shape. The weight is packed once per
  * YonosConst and layout and shared; `weight` must outlive `dnnl`. bias may be NULL. Errors: MEMORY.
  */
