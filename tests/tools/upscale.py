@@ -364,7 +364,11 @@ class Options(Case):
                           ["--tile-size", "-4", "in.mp4", "out.mp4"], ["--max-vram", "-1", "in.mp4", "out.mp4"],
                           ["--backend", "cuda:x", "in.mp4", "out.mp4"], ["--backend", "gpu", "in.mp4", "out.mp4"],
                           ["--at", "1", "in.mp4", "out.mp4"],
-                          ["--sheet", "--at", "x", "in.mp4", "out.png"], ["--nonsense", "in.mp4", "out.mp4"]):
+                          ["--sheet", "--at", "x", "in.mp4", "out.png"],
+                          ["--around", "0,0", "in.mp4", "out.mp4"], ["--sheet", "--around", "1", "in.mp4", "out.png"],
+                          ["--sheet", "--around", "0,1.1", "in.mp4", "out.png"],
+                          ["--sheet", "--around", "0,1,1", "in.mp4", "out.png"],
+                          ["--nonsense", "in.mp4", "out.mp4"]):
             self.upscale(*arguments, code=USAGE)
         self.assertFalse([n for n in os.listdir(self.work) if n.startswith("out")])
         self.assertIn("--segment", self.upscale("--help"))
@@ -429,6 +433,15 @@ class Options(Case):
         self.assertIn(f"Width: {3 * 96 + 2 * 4}", self.about("sheet.png"))
         self.assertIn(f"Height: {4 * 64 + 3 * 4}", self.about("sheet.png"))
         self.upscale("--sheet", "in.mp4", "sheet.png", code=EXISTS)
+
+    def test_sheet_place(self):
+        """A corner shows something else than the middle, and places beyond the corner nothing else than the corner."""
+        for name, place in (("middle", "0.5,0.5"), ("corner", "0,1"), ("beside", "0.02,0.98")):
+            self.upscale("--sheet", "--around", place, "in.mp4", name + ".png")
+        self.upscale("--sheet", "in.mp4", "default.png")
+        self.assertEqual(self.read("default.png"), self.read("middle.png"))
+        self.assertEqual(self.read("beside.png"), self.read("corner.png"))
+        self.assertNotEqual(self.read("corner.png"), self.read("middle.png"))
 
 
 if __name__ == "__main__":

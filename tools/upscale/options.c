@@ -28,6 +28,8 @@ static void add_options(UpscaleOptions *o, GOptionContext *context) {
         {"keep-parts", 0, 0, G_OPTION_ARG_NONE, &o->keep_parts, "leave the segments there after joining", NULL},
         {"sheet", 0, 0, G_OPTION_ARG_NONE, &o->sheet, "write a picture (PNG) that compares instead of a video", NULL},
         {"at", 0, 0, G_OPTION_ARG_STRING, &o->times, "seconds to compare at (default: 0)", "T,T..."},
+        {"around", 0, 0, G_OPTION_ARG_STRING, &o->place_text, "part of width and height to compare around (default: "
+         "0.5,0.5)", "X,Y"},
         {"quiet", 0, 0, G_OPTION_ARG_NONE, &o->quiet, "no progress", NULL},
         G_OPTION_ENTRY_NULL};
     g_option_context_set_summary(context, summary);
@@ -44,6 +46,17 @@ static gboolean parse_share(UpscaleOptions *o, GError **error) {
     return TRUE;
 }
 
+static gboolean parse_place(UpscaleOptions *o, GError **error) {
+    g_auto(GStrv) words = g_strsplit(o->place_text ? o->place_text : "0.5,0.5", ",", -1);
+    gboolean ok = g_strv_length(words) == 2;
+    for (int i = 0; ok && i < 2; i++) {
+        char *end;
+        o->place[i] = g_ascii_strtod(words[i], &end);
+        ok = end != words[i] && !*end && o->place[i] >= 0 && o->place[i] <= 1;
+    }
+    return ok || upscale_fail(error, UPSCALE_USAGE, "--around is %s, but must be X,Y, each from 0 to 1", o->place_text);
+}
+
 static gboolean check(UpscaleOptions *o, GError **error) {
     if (!encoder_is_quality(o->quality))
         return upscale_fail(error, UPSCALE_USAGE, "--quality is %s, but must be draft, good, best or lossless",
@@ -53,10 +66,10 @@ static gboolean check(UpscaleOptions *o, GError **error) {
     if (o->join && o->share_text)
         return upscale_fail(error, UPSCALE_USAGE, "--join and --segment exclude each other");
     if (o->sheet && (o->join || o->share_text || o->compare))
-        return upscale_fail(error, UPSCALE_USAGE, "--sheet goes with --at and the model's options only");
-    if (o->times && !o->sheet)
-        return upscale_fail(error, UPSCALE_USAGE, "--at needs --sheet");
-    return parse_share(o, error);
+        return upscale_fail(error, UPSCALE_USAGE, "--sheet goes with --at, --around and the model's options only");
+    if ((o->times || o->place_text) && !o->sheet)
+        return upscale_fail(error, UPSCALE_USAGE, "--at and --around need --sheet");
+    return parse_share(o, error) && parse_place(o, error);
 }
 
 gboolean options_parse(UpscaleOptions *o, int argc, char **argv, GError **error) {
@@ -81,6 +94,7 @@ void options_clear(UpscaleOptions *o) {
     g_free(o->compare);
     g_free(o->parts);
     g_free(o->times);
+    g_free(o->place_text);
     g_free(o->share_text);
     g_free(o->input);
     g_free(o->output);

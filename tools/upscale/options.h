@@ -15,6 +15,8 @@ typedef struct {
     char *compare;       /* NULL, "split" or "side-by-side" */
     char *parts;         /* folder of the segments; NULL: beside the output */
     char *times;         /* --at, of --sheet */
+    char *place_text;    /* --around X,Y, of --sheet */
+    double place[2];     /* the same, 0 to 1 of the frame's width and height; the middle */
     char *share_text;    /* --segment K/N */
     guint share, shares; /* 1..shares; 0, 0: all */
     gboolean sheet, force, dry_run, join, keep_parts, quiet;

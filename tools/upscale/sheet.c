@@ -20,6 +20,7 @@ typedef struct {
     int scale;
     int width, height; /* of the upscaled frame */
     int panel_width, panel_height;
+    const double *place; /* what to show, see UpscaleOptions */
     GPtrArray *panels; /* of GstSample, RGB, row by row */
 } Sheet;
 
@@ -86,16 +87,22 @@ static char *label(const char *text) {
                            text);
 }
 
-/* The middle of a frame of the upscaled size, 1/zoom of the panel's size, enlarged to it. */
+/* Where a part of `part` pixels begins whose middle lies at `place` of `whole` pixels, as far as it fits. */
+static int part_begin(int whole, int part, double place) {
+    return CLAMP((int)lround(place * whole) - part / 2, 0, whole - part);
+}
+
+/* A part of a frame of the upscaled size, 1/zoom of the panel's size, enlarged to it. */
 static gboolean add_panel(Sheet *s, GstSample *frame, const char *method, int zoom, const char *text, GError **error) {
-    int left = (s->width - s->panel_width / zoom) / 2, top = (s->height - s->panel_height / zoom) / 2;
+    int width = s->panel_width / zoom, height = s->panel_height / zoom;
+    int left = part_begin(s->width, width, s->place[0]), top = part_begin(s->height, height, s->place[1]);
     g_autofree char *words = g_strdup_printf("%s, %d %%", text, zoom * 100), *letters = label(words);
     g_autofree char *elements = g_strdup_printf(
         "videoscale method=%s add-borders=false ! video/x-raw,width=%d,height=%d,pixel-aspect-ratio=1/1 "
         "! videocrop left=%d top=%d right=%d bottom=%d ! videoscale method=nearest-neighbour add-borders=false "
         "! video/x-raw,width=%d,height=%d,pixel-aspect-ratio=1/1 ! %s",
-        method, s->width, s->height, left, top, s->width - left - s->panel_width / zoom,
-        s->height - top - s->panel_height / zoom, s->panel_width, s->panel_height, letters);
+        method, s->width, s->height, left, top, s->width - left - width, s->height - top - height, s->panel_width,
+        s->panel_height, letters);
     GstSample *panel = through(frame, elements, error);
     if (panel)
         g_ptr_array_add(s->panels, panel);
@@ -195,7 +202,7 @@ gboolean sheet_write(const UpscaleOptions *options, GError **error) {
     g_autoptr(Scan) scan = times ? scan_file(options->input, error) : NULL;
     if (!scan)
         return FALSE;
-    Sheet s = {.panels = g_ptr_array_new_with_free_func((GDestroyNotify)gst_sample_unref)};
+    Sheet s = {.place = options->place, .panels = g_ptr_array_new_with_free_func((GDestroyNotify)gst_sample_unref)};
     gboolean ok = TRUE;
     for (guint i = 0; ok && i < times->len; i++)
         ok = add_time(&s, options, scan, g_array_index(times, double, i), error);
