@@ -66,7 +66,7 @@ class Case(TinyModelCase):
         return re.findall(r"last-message = chain .*?pts: ([0-9:.]+)", done.stdout)
 
     def about(self, name):
-        return subprocess.run(["gst-discoverer-1.0", "-v", name], cwd=self.work, capture_output=True, text=True,
+        return subprocess.run(["gst-discoverer-1.0", "-v", "-c", name], cwd=self.work, capture_output=True, text=True,
                               timeout=LIMIT, check=True).stdout
 
     def left_over(self):
@@ -274,6 +274,36 @@ class Inputs(Case):
                                    "! fdsink", shell=True, cwd=self.work, capture_output=True, timeout=LIMIT).stdout
             self.assertIn(b"second", words)
             self.assertEqual(len(self.frames(out, "width=96,height=64")), 150)
+
+    @staticmethod
+    def ebml(name, *parts):
+        """An element of Matroska, the length in eight bytes."""
+        body = b"".join(part if isinstance(part, bytes) else part.encode() for part in parts)
+        return bytes.fromhex(name) + (len(body) | 1 << 56).to_bytes(8, "big") + body
+
+    def chapter(self, number, second, title):
+        return self.ebml("b6", self.ebml("73c4", bytes([number])),
+                         self.ebml("91", (second * 10**9).to_bytes(8, "big")),
+                         self.ebml("92", ((second + 2) * 10**9).to_bytes(8, "big")),
+                         self.ebml("80", self.ebml("85", title), self.ebml("437c", "eng")))
+
+    def test_tags_and_chapters(self):
+        launch(self.work, f"{video(100)} matroskamux name=m streamable=true ! filesink location=plain.mkv")
+        plain = self.read("plain.mkv")
+        cluster = plain.index(bytes.fromhex("1f43b675"))
+        chapters = self.ebml("1043a770", self.ebml("45b9", self.ebml("45bc", b"\1"), self.chapter(1, 0, "Dusk"),
+                                                   self.chapter(2, 2, "Dawn")))
+        artist = self.ebml("67c8", self.ebml("45a3", "ARTIST"), self.ebml("4487", "Nobody"))
+        tags = self.ebml("1254c367", self.ebml("7373", self.ebml("63c0"), artist))
+        with open(self.path("in.mkv"), "wb") as file:
+            file.write(plain[:cluster] + chapters + tags + plain[cluster:])
+        for out, kept in (("out.mkv", True), ("out.mp4", False)):
+            text = self.upscale("in.mkv", out)
+            about = self.about(out)
+            self.assertIn("artist: Nobody", about)
+            self.assertEqual(all(title in about for title in ("Dusk", "Dawn")), kept, about)
+            self.assertEqual("chapters: left out" in text, not kept, text)
+            self.assertRegex(text, r"in\.mkv: 100 of 100 frames, 100\.0 %, \d+ of \d+ segments, [0-9.]+ fps")
 
     def test_ten_bits(self):
         # x265 takes no smaller frames.

@@ -115,6 +115,14 @@ static guint pending_frames(const Job *j) {
     return frames;
 }
 
+/* Chapters that the container's muxer cannot write, in words; NULL: there are none. */
+static const char *lost_chapters(const Job *j) {
+    g_autoptr(GstElementFactory) muxer = gst_element_factory_find(j->container->muxer);
+    if (!j->scan->toc || !muxer || gst_element_factory_has_interface(muxer, "GstTocSetter"))
+        return NULL;
+    return "chapters: left out, write an .mkv to keep them";
+}
+
 static void describe(const Job *j) {
     int width = 0, height = 0, scale = (int)scaler_get_scale(j->scaler);
     const GstStructure *s = gst_caps_get_structure(j->decoded, 0);
@@ -127,6 +135,8 @@ static void describe(const Job *j) {
     printf("  networks: %s; encoder: %s, quality %s\n", device, j->encoder->element, j->options->quality);
     for (guint i = 0; i < j->streams->len; i++)
         printf("  %s\n", ((StreamPlan *)j->streams->pdata[i])->about);
+    if (lost_chapters(j))
+        printf("  %s\n", lost_chapters(j));
     if (j->scan->damage)
         printf("  damaged: %s\n", j->scan->damage);
 }
@@ -138,6 +148,8 @@ static void warn_of_losses(const Job *j) {
         if (plan->changed)
             progress_say(NULL, "%s: %s", j->input, plan->about);
     }
+    if (lost_chapters(j))
+        progress_say(NULL, "%s: %s", j->input, lost_chapters(j));
     if (j->scan->damage)
         progress_say(NULL, "%s: damaged, what can be read is upscaled: %s", j->input, j->scan->damage);
 }
