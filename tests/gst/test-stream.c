@@ -220,6 +220,50 @@ static void test_drop_warns(void) {
     gst_harness_teardown(h);
 }
 
+/* The picture of frame 3, shown as frame `number`. */
+static GBytes *picture_at(GstHarness *h, const char *caps, int number) {
+    GstBuffer *in = frame_new(caps, 3);
+    GST_BUFFER_PTS(in) = (GstClockTime)number * 40 * GST_MSECOND;
+    GstBuffer *out = gst_harness_push_and_pull(h, in);
+    GBytes *bytes = bytes_of(out);
+    gst_buffer_unref(out);
+    return bytes;
+}
+
+static guint sample_at(GBytes *frame, gsize i, gboolean words) {
+    const guint8 *data = g_bytes_get_data(frame, NULL);
+    return words ? GST_READ_UINT16_LE(data + 2 * i) : data[i];
+}
+
+/* Late: the resampled picture at once. In time again: it for four frames more, then the networks' in four steps. */
+static void check_fade(const char *caps, gboolean words) {
+    GstHarness *plain = harness_new("bypass=true"), *h = harness_new("late-policy=fast");
+    gst_harness_set(h, "yonossr", "qos", TRUE, NULL);
+    gst_harness_set_src_caps_str(plain, caps);
+    gst_harness_set_src_caps_str(h, caps);
+    g_autoptr(GBytes) resampled = picture_at(plain, caps, 0), full = picture_at(h, caps, 0);
+    assert_different(g_bytes_ref(resampled), g_bytes_ref(full));
+    gst_harness_push_upstream_event(h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 3.0, 2 * GST_SECOND, 0));
+    assert_same(g_bytes_ref(resampled), picture_at(h, caps, 1));
+    for (int i = 0; i < 4; i++)
+        assert_same(g_bytes_ref(resampled), picture_at(h, caps, 1000 + i));
+    for (guint step = 1; step <= GST_YONOS_FADE_FRAMES; step++) {
+        g_autoptr(GBytes) mixed = picture_at(h, caps, 1004 + (int)step);
+        for (gsize i = 0; i < g_bytes_get_size(mixed) / (words ? 2 : 1); i++) {
+            guint sum = sample_at(full, i, words) * step +
+                        sample_at(resampled, i, words) * (GST_YONOS_FADE_FRAMES - step);
+            g_assert_cmpuint(sample_at(mixed, i, words), ==, (sum + GST_YONOS_FADE_FRAMES / 2) / GST_YONOS_FADE_FRAMES);
+        }
+    }
+    gst_harness_teardown(plain);
+    gst_harness_teardown(h);
+}
+
+static void test_fade(void) {
+    check_fade(rgb, FALSE);
+    check_fade("video/x-raw,format=I420_10LE,width=32,height=24,framerate=25/1", TRUE);
+}
+
 /* A clip of two seconds that the networks would take many seconds for plays in two, without a frame left out. */
 static void test_fast_playback(void) {
 #if defined(__SANITIZE_THREAD__)
@@ -630,6 +674,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/stream/late-machine", test_late_machine);
     g_test_add_func("/stream/late-policies", test_late_policies);
     g_test_add_func("/stream/drop-warns", test_drop_warns);
+    g_test_add_func("/stream/fade", test_fade);
     g_test_add_func("/stream/fast-playback", test_fast_playback);
     g_test_add_func("/stream/latency", test_latency);
     g_test_add_func("/stream/flush", test_flush);
