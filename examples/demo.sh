@@ -4,6 +4,8 @@
 # examples/out/NAME-x2.mp4 and a before/after picture of one frame.
 #
 #   sh examples/demo.sh [FILE]        without FILE, the bundled clip
+#
+# $BUILD is the build folder (default: build), $OUT that of the results (default: examples/out).
 set -eu
 
 input=${1:-}
@@ -20,14 +22,15 @@ if [ ! -r "$input" ]; then
 fi
 
 sh tools/install-deps.sh demo
-[ -f build/build.ninja ] || meson setup build
-meson compile -C build
+build=${BUILD:-$root/build}
+[ -f "$build/build.ninja" ] || meson setup "$build"
+meson compile -C "$build"
 
 # Uninstalled use: what `meson devenv -C build` sets.
-export GST_PLUGIN_PATH="$root/build/gst-plugin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
+export GST_PLUGIN_PATH="$build/gst-plugin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
 export YONOS_MODELS_PATH="$root/models"
 
-out=$root/examples/out
+out=${OUT:-$root/examples/out}
 name=$(basename "$input")
 video=$out/${name%.*}-x2.mp4
 picture=$out/${name%.*}-before-after.png

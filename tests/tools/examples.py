@@ -78,6 +78,19 @@ class Lines(Case):
         self.clip(10, seconds=1)
         self.run_it("sh", f"{ROOT}/examples/playbin.sh", "in.mp4", "fakesink", "fakesink")
 
+    def test_demo(self):
+        if not shutil.which("dpkg-query"):
+            self.skipTest("the demo installs Debian's packages")
+        self.clip(30)
+        self.env.update(BUILD=os.path.dirname(BUILD), OUT=os.path.join(self.work, "out"))
+        text = self.run_it("sh", f"{ROOT}/examples/demo.sh", os.path.join(self.work, "in.mp4"))
+        self.assertIn("out/in-x2.mp4", text)
+        self.assertEqual(self.count("filesrc location=out/in-x2.mp4"), 30)
+        self.assertIn("audio #", self.run_it("gst-discoverer-1.0", "out/in-x2.mp4"))
+        about = self.run_it("gst-discoverer-1.0", "-v", "out/in-before-after.png")
+        self.assertIn(f"Width: {WIDTH}", about)
+        self.assertIn(f"Height: {HEIGHT}", about)
+
     def test_file(self):
         self.clip()
         self.run_it("sh", f"{ROOT}/examples/file.sh", "in.mp4", "out.mp4")
