@@ -141,9 +141,9 @@ static inline gint16 high(gint16 a, gint16 b) {
 /* The weighted sum of TAPS rows, shifted up by `up` bits. */
 static void weigh(const gint16 *const in[TAPS], const Phase *phase, gint up, gint count, gint16 *restrict out) {
     const gint16 w0 = phase->weight[0], w1 = phase->weight[1], w2 = phase->weight[2], w3 = phase->weight[3];
-    const gint16 *a = in[0], *b = in[1], *c = in[2], *d = in[3];
+    const gint16 *a = in[0], *b = in[1], *c = in[2], *d = in[3], factor = (gint16)(1 << up);
     for (gint x = 0; x < count; x++)
-        out[x] = (gint16)((high(a[x], w0) + high(b[x], w1) + high(c[x], w2) + high(d[x], w3) + MEAN_LOSS) << up);
+        out[x] = (gint16)((high(a[x], w0) + high(b[x], w1) + high(c[x], w2) + high(d[x], w3) + MEAN_LOSS) * factor);
 }
 
 /* ---- across -------------------------------------------------------------------------------------------- */

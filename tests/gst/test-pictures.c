@@ -53,10 +53,11 @@ static int sample(const GstVideoFrame *frame, guint c, int x, int y) {
 
 static void set_sample(const GstVideoFrame *frame, guint c, int x, int y, int code) {
     guint8 *at = sample_at(frame, c, x, y);
+    guint16 word = GUINT16_TO_LE((guint16)(code << frame->info.finfo->shift[c]));
     if (GST_VIDEO_FRAME_COMP_DEPTH(frame, c) == 8)
         *at = (guint8)code;
     else
-        GST_WRITE_UINT16_LE(at, code << frame->info.finfo->shift[c]);
+        memcpy(at, &word, sizeof word); /* packed formats have samples at odd addresses */
 }
 
 static GstVideoInfo argb64_like(const GstVideoInfo *like) {
