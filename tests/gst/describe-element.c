@@ -98,9 +98,12 @@ static void print_enums(GstElement *element) {
     }
 }
 
-static void print_pads(GstElementFactory *factory) {
+/* Their order in the factory depends on whether they come from GStreamer's registry. */
+static void print_pads(GstElementFactory *factory, GstPadDirection direction) {
     for (const GList *item = gst_element_factory_get_static_pad_templates(factory); item; item = item->next) {
         GstStaticPadTemplate *template = item->data;
+        if (template->direction != direction)
+            continue;
         g_autoptr(GstCaps) caps = gst_static_caps_get(&template->static_caps);
         g_print("\n`%s`, always:\n\n", template->name_template);
         const GstStructure *s = gst_caps_get_structure(caps, 0);
@@ -155,7 +158,8 @@ int main(int argc, char **argv) {
     g_print("\n## Presets\n\nWith `gst_preset_load_preset()`:\n\n");
     print_presets(element);
     g_print("\n## Pads\n");
-    print_pads(factory);
+    print_pads(factory, GST_PAD_SINK);
+    print_pads(factory, GST_PAD_SRC);
     gst_object_unref(element);
     return 0;
 }
