@@ -2,8 +2,9 @@
 /*
  * What the CUDA backend's files share: the backend's own state, errors, packed weights, device memory.
  *
- * All work goes into one stream. The device keeps, at fixed addresses, what changes from run to run (the current tiles,
- * seed and frame number: current.c), so that a recorded CUDA graph (graph.c) serves every tile of every frame.
+ * All work goes into one stream, but for the copies of frames, which have one stream for each direction (frame.c). The
+ * device keeps, at fixed addresses, what changes from run to run (the current tiles, seed and frame number: current.c), so
+ * that a recorded CUDA graph (graph.c) serves every tile of every frame.
  *
  *   module.c      the entry point: driver, device, stream, libraries, op table
  *   error.c       every status of the CUDA runtime as a GError
@@ -36,6 +37,7 @@ typedef struct {
     int driver;        /* version, 13000 is 13.0 */
     char *label;       /* "NVIDIA H200 (device 0)"; NULL until it is known */
     cudaStream_t stream;
+    cudaStream_t to_device, from_device; /* of frames */
     CudaLibraries *libraries;
     CudaCurrent *current;
     CudaTune *tune;
@@ -43,7 +45,6 @@ typedef struct {
     gsize weight_bytes;
     GHashTable *blocks;   /* memory.c: device memory -> bytes */
     gsize allocated;      /* their sum */
-    GSList *downloads;    /* frame.c: what finish() still has to copy into the caller's frames */
     gboolean recording;
 } YonosCuda;
 
@@ -110,8 +111,8 @@ const char *cuda_libraries_versions(const CudaLibraries *libraries);
 
 /* ---- the table -------------------------------------------------------------------------------------- */
 
-/* Copies finished downloads into the caller's frames (frame.c); `drop`: forgets them. After a synchronisation. */
-void cuda_finish_downloads(YonosCuda *cuda, gboolean drop);
+/* The backend's collect() (frame.c). */
+gboolean cuda_collect(const YonosKernel *unpack, int slot, GError **error);
 
 /* A tensor of a run, for kernels/. */
 static inline YonosCudaTensor cuda_tensor(const YonosRun *run, const YonosTensor *tensor) {

@@ -1,76 +1,97 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * PACK and UNPACK. Frames pass through a picture in pinned memory and one of the same layout on the device: the caller's
- * memory is pageable and has any strides. An output frame is complete after finish().
+ * memory is pageable and has any strides.
+ *
+ * Both pictures are there YONOS_IN_FLIGHT times, and each direction has its own stream: while the networks work on one
+ * frame, the next goes up and the one before comes down. PACK waits for the upload, the download for UNPACK, collect() for
+ * the download. Nothing waits for a slot to be free: its last frame was collected, so that all of this is over, or was
+ * dropped, so that nobody looks at what becomes of it.
  */
 #include "cuda.h"
 
 #include "backend/format.h"
 
+/* One frame on its way. */
+typedef struct {
+    YonosFrame host, device; /* the same layout */
+    cudaEvent_t copied;      /* the latest copy between the two */
+    cudaEvent_t made;        /* UNPACK: the latest picture in `device` */
+    YonosFrame to;           /* UNPACK: the caller's */
+} Slot;
+
 typedef struct {
     const YonosFormatInfo *info;
     int width, height;
-    YonosFrame host, device; /* the same layout */
     gsize bytes;
-    cudaEvent_t done;        /* the latest upload from host.plane[0] */
+    Slot slot[YONOS_IN_FLIGHT];
 } Staging;
 
-/* A download that finish() completes. */
-typedef struct {
-    const Staging *staging;
-    YonosFrame to;
-} Download;
-
 /* ---- staging ------------------------------------------------------------------------------------------ */
+
+static void release_slot(YonosCuda *cuda, Slot *slot) {
+    cuda_free(cuda, slot->device.plane[0]);
+    if (slot->host.plane[0])
+        cudaFreeHost(slot->host.plane[0]);
+    if (slot->copied)
+        cudaEventDestroy(slot->copied);
+    if (slot->made)
+        cudaEventDestroy(slot->made);
+}
 
 static void release(YonosKernel *kernel) {
     Staging *s = kernel->data;
     if (!s)
         return;
-    cuda_free(cuda_of(kernel), s->device.plane[0]);
-    if (s->host.plane[0])
-        cudaFreeHost(s->host.plane[0]);
-    if (s->done)
-        cudaEventDestroy(s->done);
+    for (int i = 0; i < YONOS_IN_FLIGHT; i++)
+        release_slot(cuda_of(kernel), &s->slot[i]);
     g_free(s);
 }
 
-/* Planes one behind the other, rows 256-byte aligned. Offsets stand in device.plane until there is memory. */
-static gsize lay_out(Staging *s, gsize offset[4]) {
+/* Planes one behind the other, rows 256-byte aligned. */
+static gsize lay_out(const Staging *s, YonosFrame *frame, gsize offset[4]) {
     enum { ALIGNMENT = 256 };
     gsize bytes = 0;
     for (int i = 0; i < s->info->planes; i++) {
         gsize stride = yonos_size_align(yonos_format_row_bytes(s->info, i, s->width), ALIGNMENT);
         offset[i] = bytes;
-        s->host.stride[i] = s->device.stride[i] = (gssize)stride;
+        frame->stride[i] = (gssize)stride;
         bytes += stride * (gsize)yonos_format_rows(s->info, i, s->height);
     }
     return bytes;
 }
 
-static gboolean prepare(YonosKernel *kernel, YonosShape picture, GError **error) {
-    YonosCuda *cuda = cuda_of(kernel);
-    Staging *s = g_new0(Staging, 1);
-    gsize offset[4];
-    char *host = NULL;
-    kernel->data = s;
-    s->info = yonos_format_get_info(kernel->node->attr.frame.format);
-    s->width = picture.w;
-    s->height = picture.h;
-    s->host = s->device = (YonosFrame){.format = kernel->node->attr.frame.format,
-                                       .width = picture.w,
-                                       .height = picture.h,
-                                       .colour = kernel->node->attr.frame.colour};
-    s->bytes = lay_out(s, offset);
-    char *device = cuda_allocate(cuda, s->bytes, error);
-    s->device.plane[0] = device;
+static gboolean prepare_slot(YonosCuda *cuda, const Staging *s, Slot *slot, const gsize offset[4], GError **error) {
+    char *host = NULL, *device = cuda_allocate(cuda, s->bytes, error);
+    slot->device.plane[0] = device;
     if (!device || !cuda_call(cuda, error, cudaMallocHost, (void **)&host, s->bytes))
         return FALSE;
     for (int i = 0; i < s->info->planes; i++) {
-        s->host.plane[i] = host + offset[i];
-        s->device.plane[i] = device + offset[i];
+        slot->host.plane[i] = host + offset[i];
+        slot->device.plane[i] = device + offset[i];
     }
-    return cuda_call(cuda, error, cudaEventCreateWithFlags, &s->done, cudaEventDisableTiming);
+    return cuda_call(cuda, error, cudaEventCreateWithFlags, &slot->copied, cudaEventDisableTiming) &&
+           cuda_call(cuda, error, cudaEventCreateWithFlags, &slot->made, cudaEventDisableTiming);
+}
+
+static gboolean prepare(YonosKernel *kernel, YonosShape picture, GError **error) {
+    Staging *s = g_new0(Staging, 1);
+    YonosFrame frame = {.format = kernel->node->attr.frame.format,
+                        .width = picture.w,
+                        .height = picture.h,
+                        .colour = kernel->node->attr.frame.colour};
+    gsize offset[4];
+    kernel->data = s;
+    s->info = yonos_format_get_info(frame.format);
+    s->width = picture.w;
+    s->height = picture.h;
+    s->bytes = lay_out(s, &frame, offset);
+    for (int i = 0; i < YONOS_IN_FLIGHT; i++) {
+        s->slot[i].host = s->slot[i].device = frame;
+        if (!prepare_slot(cuda_of(kernel), s, &s->slot[i], offset, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 static void copy_frame(const Staging *s, const YonosFrame *to, const YonosFrame *from) {
@@ -89,15 +110,16 @@ static gboolean prepare_pack(YonosKernel *kernel, GError **error) {
 
 static gboolean run_pack(const YonosKernel *kernel, const YonosRun *run, GError **error) {
     YonosCuda *cuda = cuda_of(kernel);
-    const Staging *s = kernel->data;
+    Staging *s = kernel->data;
+    Slot *slot = &s->slot[run->slot];
     YonosCudaTensor out = cuda_tensor(run, kernel->node->out);
-    if (!cuda_call(cuda, error, cudaEventSynchronize, s->done))
-        return FALSE;
-    copy_frame(s, &s->host, run->in);
-    return cuda_call(cuda, error, cudaMemcpyAsync, s->device.plane[0], s->host.plane[0], s->bytes,
-                     cudaMemcpyHostToDevice, cuda->stream) &&
-           cuda_call(cuda, error, cudaEventRecord, s->done, cuda->stream) &&
-           cuda_launch(cuda, error, yonos_cuda_pack, &out, &s->device, kernel->node->attr.frame.alpha, cuda->stream);
+    copy_frame(s, &slot->host, run->in);
+    return cuda_call(cuda, error, cudaMemcpyAsync, slot->device.plane[0], slot->host.plane[0], s->bytes,
+                     cudaMemcpyHostToDevice, cuda->to_device) &&
+           cuda_call(cuda, error, cudaEventRecord, slot->copied, cuda->to_device) &&
+           cuda_call(cuda, error, cudaStreamWaitEvent, cuda->stream, slot->copied, 0) &&
+           cuda_launch(cuda, error, yonos_cuda_pack, &out, &slot->device, kernel->node->attr.frame.alpha,
+                       cuda->stream);
 }
 
 /* ---- UNPACK ---------------------------------------------------------------------------------------------- */
@@ -109,26 +131,28 @@ static gboolean prepare_unpack(YonosKernel *kernel, GError **error) {
 static gboolean run_unpack(const YonosKernel *kernel, const YonosRun *run, GError **error) {
     YonosCuda *cuda = cuda_of(kernel);
     const YonosNode *node = kernel->node;
-    const Staging *s = kernel->data;
+    Staging *s = kernel->data;
+    Slot *slot = &s->slot[run->slot];
     YonosCudaTensor x = cuda_tensor(run, node->in[0]), alpha;
     if (node->in[1])
         alpha = cuda_tensor(run, node->in[1]);
-    if (!cuda_launch(cuda, error, yonos_cuda_unpack, &s->device, &x, node->in[1] ? &alpha : NULL, cuda->stream) ||
-        !cuda_call(cuda, error, cudaMemcpyAsync, s->host.plane[0], s->device.plane[0], s->bytes,
-                   cudaMemcpyDeviceToHost, cuda->stream))
-        return FALSE;
-    Download download = {s, *run->out};
-    cuda->downloads = g_slist_prepend(cuda->downloads, g_memdup2(&download, sizeof download));
-    return TRUE;
+    slot->to = *run->out;
+    return cuda_launch(cuda, error, yonos_cuda_unpack, &slot->device, &x, node->in[1] ? &alpha : NULL, cuda->stream) &&
+           cuda_call(cuda, error, cudaEventRecord, slot->made, cuda->stream) &&
+           cuda_call(cuda, error, cudaStreamWaitEvent, cuda->from_device, slot->made, 0) &&
+           cuda_call(cuda, error, cudaMemcpyAsync, slot->host.plane[0], slot->device.plane[0], s->bytes,
+                     cudaMemcpyDeviceToHost, cuda->from_device) &&
+           cuda_call(cuda, error, cudaEventRecord, slot->copied, cuda->from_device);
 }
 
-void cuda_finish_downloads(YonosCuda *cuda, gboolean drop) {
-    for (GSList *item = drop ? NULL : cuda->downloads; item; item = item->next) {
-        const Download *download = item->data;
-        copy_frame(download->staging, &download->to, &download->staging->host);
-    }
-    g_slist_free_full(cuda->downloads, g_free);
-    cuda->downloads = NULL;
+gboolean cuda_collect(const YonosKernel *unpack, int slot, GError **error) {
+    const YonosCuda *cuda = cuda_of(unpack);
+    const Staging *s = unpack->data;
+    const Slot *from = &s->slot[slot];
+    if (!cuda_enter(cuda, error) || !cuda_call(cuda, error, cudaEventSynchronize, from->copied))
+        return FALSE;
+    copy_frame(s, &from->to, &from->host);
+    return TRUE;
 }
 
 const YonosOp cuda_pack = {prepare_pack, run_pack, release};

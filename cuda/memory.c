@@ -78,9 +78,9 @@ static gboolean download(YonosBackend *backend, void *to, const void *from, gsiz
 
 static gboolean finish(YonosBackend *backend, GError **error) {
     YonosCuda *cuda = (YonosCuda *)backend;
-    gboolean ok = cuda_enter(cuda, error) && cuda_call(cuda, error, cudaStreamSynchronize, cuda->stream);
-    cuda_finish_downloads(cuda, !ok);
-    return ok;
+    return cuda_enter(cuda, error) && cuda_call(cuda, error, cudaStreamSynchronize, cuda->to_device) &&
+           cuda_call(cuda, error, cudaStreamSynchronize, cuda->stream) &&
+           cuda_call(cuda, error, cudaStreamSynchronize, cuda->from_device);
 }
 
 void cuda_fill_memory(YonosBackend *backend) {
@@ -90,4 +90,5 @@ void cuda_fill_memory(YonosBackend *backend) {
     backend->upload = upload;
     backend->download = download;
     backend->finish = finish;
+    backend->collect = cuda_collect;
 }

@@ -98,6 +98,12 @@ static gboolean check_device(const YonosCuda *cuda, GError **error) {
                       cuda->device, count - 1);
 }
 
+static gboolean open_streams(YonosCuda *cuda, GError **error) {
+    return cuda_call(cuda, error, cudaStreamCreateWithFlags, &cuda->stream, cudaStreamNonBlocking) &&
+           cuda_call(cuda, error, cudaStreamCreateWithFlags, &cuda->to_device, cudaStreamNonBlocking) &&
+           cuda_call(cuda, error, cudaStreamCreateWithFlags, &cuda->from_device, cudaStreamNonBlocking);
+}
+
 static gboolean open_device(YonosCuda *cuda, GError **error) {
     struct cudaDeviceProp properties;
     if (!check_driver(cuda, error) || !check_device(cuda, error) || !cuda_enter(cuda, error) ||
@@ -106,7 +112,7 @@ static gboolean open_device(YonosCuda *cuda, GError **error) {
     cuda->label = g_strdup_printf("%s (device %d)", properties.name, cuda->device);
     cuda->base.device = cuda->label;
     if (properties.major * 10 + properties.minor >= MIN_CAPABILITY)
-        return cuda_call(cuda, error, cudaStreamCreateWithFlags, &cuda->stream, cudaStreamNonBlocking);
+        return open_streams(cuda, error);
     g_autofree char *reason =
         g_strdup_printf("%s has compute capability %d.%d, but %d.%d is needed; use a newer one (cuda:N)", cuda->label,
                         properties.major, properties.minor, MIN_CAPABILITY / 10, MIN_CAPABILITY % 10);
@@ -142,16 +148,18 @@ static gsize weight_bytes(YonosBackend *backend) { return ((YonosCuda *)backend)
 
 static void destroy(YonosBackend *backend) {
     YonosCuda *cuda = (YonosCuda *)backend;
-    if (cuda->stream)
-        cudaStreamSynchronize(cuda->stream);
-    cuda_finish_downloads(cuda, TRUE);
+    cudaStream_t streams[] = {cuda->to_device, cuda->stream, cuda->from_device};
+    for (gsize i = 0; i < G_N_ELEMENTS(streams); i++)
+        if (streams[i])
+            cudaStreamSynchronize(streams[i]);
     cuda_tune_free(cuda->tune);
     cuda_current_free(cuda);
     cuda_weights_free(cuda);
     cuda_memory_free(cuda);
     cuda_libraries_free(cuda->libraries);
-    if (cuda->stream)
-        cudaStreamDestroy(cuda->stream);
+    for (gsize i = 0; i < G_N_ELEMENTS(streams); i++)
+        if (streams[i])
+            cudaStreamDestroy(streams[i]);
     g_free(cuda->label);
     g_free(cuda);
 }
@@ -166,6 +174,7 @@ YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GEr
     backend->name = "cuda";
     backend->threads = 1;
     backend->tile_batch = TILE_BATCH;
+    backend->asynchronous = TRUE;
     backend->dtype = dtype_of(precision);
     for (int i = 0; i < YONOS_OP_COUNT; i++)
         backend->op[i] = (YonosOp){prepare_node, run_node, release_node};

@@ -11,7 +11,7 @@
 #include "plan/shared.h"
 
 enum {
-    KEPT_PLANS = 2,
+    KEPT_PLANS = YONOS_IN_FLIGHT, /* so that one of them has no frame in flight when another one is submitted */
     MAX_OUTPUT_SIDE = 16384, /* noise counters hold 16-bit latent coordinates; and no frame is larger */
 };
 
@@ -26,6 +26,8 @@ struct _YonosUpscaler {
     YonosBackend *backend; /* shared's */
     YonosOptions options;
     KeptPlan kept[KEPT_PLANS]; /* latest first; plan is NULL in free places */
+    YonosPlan *flight[YONOS_IN_FLIGHT]; /* the plans of the frames in flight, oldest first */
+    guint n_flight;
     gboolean reuse;
     guint64 tiles_run, tiles_reused;
     int cancelled;             /* atomic */
@@ -153,7 +155,14 @@ static void move_to_front(YonosUpscaler *upscaler, guint index) {
     upscaler->kept[0] = kept;
 }
 
-/* The plan for `spec`, from the kept ones or new; the oldest goes first so that its memory can serve. */
+static gboolean is_in_flight(const YonosUpscaler *upscaler, const YonosPlan *plan) {
+    for (guint i = 0; i < upscaler->n_flight; i++)
+        if (upscaler->flight[i] == plan)
+            return TRUE;
+    return FALSE;
+}
+
+/* The plan for `spec`, from the kept ones or new; the oldest that is idle goes first so that its memory can serve. */
 static YonosPlan *get_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, GError **error) {
     for (guint i = 0; i < KEPT_PLANS && upscaler->kept[i].plan; i++) {
         if (spec_equal(&upscaler->kept[i].spec, spec)) {
@@ -161,7 +170,10 @@ static YonosPlan *get_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, 
             return upscaler->kept[0].plan;
         }
     }
-    move_to_front(upscaler, KEPT_PLANS - 1);
+    guint oldest = KEPT_PLANS - 1;
+    while (oldest > 0 && is_in_flight(upscaler, upscaler->kept[oldest].plan))
+        oldest--;
+    move_to_front(upscaler, oldest);
     g_clear_pointer(&upscaler->kept[0].plan, yonos_plan_free);
     YonosPlan *plan = yonos_plan_fit(upscaler->backend, upscaler->model, spec, FALSE, error);
     upscaler->kept[0] = (KeptPlan){*spec, plan};
@@ -199,9 +211,8 @@ gboolean yonos_upscaler_prepare(YonosUpscaler *upscaler, int width, int height, 
            plan_for(upscaler, width, height, format, colour, error) != NULL;
 }
 
-gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out, guint64 frame_number,
-                                GError **error) {
-    g_return_val_if_fail(upscaler != NULL && in != NULL && out != NULL, FALSE);
+static gboolean check_frames(const YonosUpscaler *upscaler, const YonosFrame *in, const YonosFrame *out,
+                             GError **error) {
     int scale = yonos_model_get_scale(upscaler->model);
     if (!check_kind(upscaler, in->width, in->height, in->format, &in->colour, error))
         return FALSE;
@@ -212,8 +223,17 @@ gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, Y
         return yonos_fail(error, YONOS_ERROR_ARGUMENT,
                           "output frame: %d x %d instead of %d x the input's size, %d x %d", out->width, out->height,
                           scale, in->width * scale, in->height * scale);
-    if (!check_memory(in, "input", error) || !check_memory(out, "output", error))
+    return check_memory(in, "input", error) && check_memory(out, "output", error);
+}
+
+gboolean yonos_upscaler_submit(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out, guint64 frame_number,
+                               GError **error) {
+    g_return_val_if_fail(upscaler != NULL && in != NULL && out != NULL, FALSE);
+    if (!check_frames(upscaler, in, out, error))
         return FALSE;
+    if (upscaler->n_flight == YONOS_IN_FLIGHT)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "%d frames are in flight: collect one before the next is submitted",
+                          YONOS_IN_FLIGHT);
     if (g_atomic_int_get(&upscaler->cancelled)) /* before a plan is made, which can take seconds */
         return yonos_fail(error, YONOS_ERROR_CANCELLED, "cancelled");
     YonosPlan *plan = plan_for(upscaler, in->width, in->height, in->format, &in->colour, error);
@@ -223,13 +243,41 @@ gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, Y
         return FALSE;
     guint64 noise_frame = upscaler->options.noise_mode == YONOS_NOISE_STATIC ? 0 : frame_number;
     yonos_shared_lock_run(upscaler->shared);
-    gboolean ok = yonos_plan_run(plan, in, out, upscaler->options.seed, noise_frame, &upscaler->cancelled, error);
+    gboolean ok = yonos_plan_submit(plan, in, out, upscaler->options.seed, noise_frame, &upscaler->cancelled, error);
     yonos_shared_unlock_run(upscaler->shared);
+    if (ok)
+        upscaler->flight[upscaler->n_flight++] = plan;
     YonosPlanInfo info;
     yonos_plan_get_info(plan, &info);
     upscaler->tiles_run += info.tiles_run;
     upscaler->tiles_reused += info.tiles_reused;
     return ok;
+}
+
+gboolean yonos_upscaler_collect(YonosUpscaler *upscaler, GError **error) {
+    g_return_val_if_fail(upscaler != NULL, FALSE);
+    if (upscaler->n_flight == 0)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "no frame is in flight: submit one before one is collected");
+    YonosPlan *plan = upscaler->flight[0];
+    upscaler->n_flight--;
+    memmove(&upscaler->flight[0], &upscaler->flight[1], upscaler->n_flight * sizeof *upscaler->flight);
+    return yonos_plan_collect(plan, error);
+}
+
+void yonos_upscaler_discard(YonosUpscaler *upscaler) {
+    g_return_if_fail(upscaler != NULL);
+    for (guint i = 0; i < upscaler->n_flight; i++)
+        yonos_plan_discard(upscaler->flight[i]);
+    upscaler->n_flight = 0;
+}
+
+gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out, guint64 frame_number,
+                                GError **error) {
+    g_return_val_if_fail(upscaler != NULL && in != NULL && out != NULL, FALSE);
+    if (upscaler->n_flight > 0)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "%u frames are in flight: collect or discard them first",
+                          upscaler->n_flight);
+    return yonos_upscaler_submit(upscaler, in, out, frame_number, error) && yonos_upscaler_collect(upscaler, error);
 }
 
 /* ---- control and figures ----------------------------------------------------------------- */
@@ -291,6 +339,7 @@ void yonos_upscaler_get_info(const YonosUpscaler *upscaler, YonosUpscalerInfo *i
         .weight_bytes = weight_bytes,
         .tiles_run = upscaler->tiles_run,
         .tiles_reused = upscaler->tiles_reused,
+        .asynchronous = backend->asynchronous,
     };
     const YonosPlan *plan = upscaler->kept[0].plan;
     if (!plan)

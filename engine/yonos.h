@@ -159,6 +159,7 @@ typedef struct {
     guint64 arena_bytes, peak_live_bytes, workspace_bytes, weight_bytes;
     double flops;             /* 2 x multiply-adds of the convolutions and matrix products of one frame */
     guint64 tiles_run, tiles_reused; /* of all frames so far; reused by yonos_upscaler_set_reuse() */
+    gboolean asynchronous;    /* frames in flight are worked on by themselves; FALSE: yonos_upscaler_submit() works */
 } YonosUpscalerInfo;
 
 /*
@@ -182,13 +183,28 @@ YONOS_API gboolean yonos_upscaler_prepare(YonosUpscaler *upscaler, int width, in
 /*
  * Upscales one frame. `out` must have in's format and exactly scale x its size.
  * `frame_number` selects the noise field: the same number gives the same pixels, with
- * any number of threads, in any order. Errors: ARGUMENT, MEMORY, DEVICE, CANCELLED.
+ * any number of threads, in any order. Errors: ARGUMENT (also where frames are in flight), MEMORY, DEVICE, CANCELLED.
  */
 YONOS_API gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out,
                                           guint64 frame_number, GError **error);
 
 /*
- * Makes a running or the next yonos_upscaler_process() return CANCELLED soon.
+ * The same in two calls, so that a device can take one frame up, work on another and bring a third one back at the same
+ * time: submit begins a frame, collect waits for the oldest one in flight and completes its `out`. The pixels are those
+ * of process. At most YONOS_IN_FLIGHT frames are in flight; they may be of different kinds. submit has read `in` when it
+ * returns; `out` must stay until its frame is collected or discarded, and what is in it until then is undefined.
+ * A frame whose submit fails is not in flight; one whose collect fails no longer is. Errors: submit: those of process;
+ * collect: DEVICE, ARGUMENT (no frame is in flight).
+ */
+#define YONOS_IN_FLIGHT 2
+YONOS_API gboolean yonos_upscaler_submit(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out,
+                                         guint64 frame_number, GError **error);
+YONOS_API gboolean yonos_upscaler_collect(YonosUpscaler *upscaler, GError **error);
+/* Forgets the frames in flight without waiting for them; nothing touches their `out` any more. */
+YONOS_API void yonos_upscaler_discard(YonosUpscaler *upscaler);
+
+/*
+ * Makes a running or the next yonos_upscaler_process() or yonos_upscaler_submit() return CANCELLED soon.
  * May be called from any thread. yonos_upscaler_resume() takes it back.
  */
 YONOS_API void yonos_upscaler_cancel(YonosUpscaler *upscaler);

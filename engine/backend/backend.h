@@ -26,6 +26,7 @@ typedef struct {
     YonosFrame *out;          /* written by UNPACK */
     guint64 seed, frame;      /* of the noise */
     const YonosTileGrid *grid;
+    int slot;                 /* of PACK and UNPACK, below YONOS_IN_FLIGHT: two runs in flight have different ones */
     int column, row;          /* current tile, the first of a batch; its origin is (grid->x0[column], grid->y0[row]) */
 } YonosRun;
 
@@ -61,6 +62,7 @@ struct _YonosBackend {
     YonosDType dtype;         /* storage type of the networks' activations */
     int tile_batch;           /* how many tiles at once pay; 0: each by itself */
     gsize memory_limit;       /* bytes that allocate() may give in all, set by the user; 0: no limit. Devices only */
+    gboolean asynchronous;    /* run() returns before the work is done */
     gboolean parallel_runs;   /* kernels of different plans may run in several threads at once; preparing never may */
     YonosOp op[YONOS_OP_COUNT];
 
@@ -70,8 +72,14 @@ struct _YonosBackend {
     /* Between host memory and the backend's; `bytes` from the start of each pointer. Synchronous. */
     gboolean (*upload)(YonosBackend *backend, void *to, const void *from, gsize bytes, GError **error);
     gboolean (*download)(YonosBackend *backend, void *to, const void *from, gsize bytes, GError **error);
-    /* Waits until everything given to run() is done. */
+    /* Waits until everything given to run() is done; output frames may still lack collect(). */
     gboolean (*finish)(YonosBackend *backend, GError **error);
+    /*
+     * Optional: waits until the frame is done that the UNPACK `unpack` made in its latest run with this slot, and
+     * completes the caller's memory, which is not touched at any other time. The next run with the slot may come without
+     * it. In any thread, beside runs of other plans. NULL: the frame is complete when run() returns. Errors: DEVICE.
+     */
+    gboolean (*collect)(const YonosKernel *unpack, int slot, GError **error);
     /*
      * Optional, all or none: recordings. Between record() and record_end() the run() calls are written down instead of
      * run; replay() then runs them all, with the tile, seed and frame number of the `run` given, and the tensors, workspace
@@ -110,7 +118,7 @@ YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, GErro
  */
 #define YONOS_CUDA_MODULE "libyonos-cuda." G_MODULE_SUFFIX
 #define YONOS_CUDA_ENTRY "yonos_cuda_open"
-enum { YONOS_BACKEND_ABI = 3 }; /* to be raised when this header or graph.h changes */
+enum { YONOS_BACKEND_ABI = 4 }; /* to be raised when this header or graph.h changes */
 typedef YonosBackend *(*YonosCudaEntry)(int abi, YonosPrecision precision, int device, GError **error);
 
 /* ref's table, which others start from. */

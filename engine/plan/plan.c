@@ -34,6 +34,8 @@ struct _YonosPlan {
     void *arena, *workspace;
     void **data; /* per tensor id */
     YonosRun run;
+    guint submitted, collected;      /* frames so far; the difference is in flight */
+    const YonosKernel *unpack;       /* NULL where there is none */
     YonosPlanInfo info;
     YonosReuse *reuse;               /* NULL: every tile runs */
     guint reuse_from, reuse_to;      /* positions of the nodes that a reused tile leaves out */
@@ -163,6 +165,8 @@ static gboolean prepare_kernels(YonosPlan *plan, GError **error) {
             return FALSE;
         }
         plan->info.workspace_bytes = MAX(plan->info.workspace_bytes, kernel->workspace);
+        if (node->op == YONOS_OP_UNPACK)
+            plan->unpack = kernel;
     }
     if (plan->info.workspace_bytes == 0)
         return TRUE;
@@ -205,6 +209,8 @@ static void forget(YonosPlan *plan, Recording *r) {
 void yonos_plan_free(YonosPlan *plan) {
     if (!plan)
         return;
+    if (plan->backend->asynchronous)
+        plan->backend->finish(plan->backend, NULL); /* discarded frames may still be worked on */
     for (guint i = 0; i < plan->n_nodes; i++)
         forget(plan, &plan->recordings[i]);
     for (guint i = 0; i < plan->n_prepared; i++)
@@ -332,25 +338,40 @@ static gboolean run_tiles(YonosPlan *plan, const int *cancel, GError **error) {
     return TRUE;
 }
 
-gboolean yonos_plan_run(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, guint64 seed, guint64 frame,
-                        const int *cancel, GError **error) {
+gboolean yonos_plan_submit(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, guint64 seed, guint64 frame,
+                           const int *cancel, GError **error) {
+    g_return_val_if_fail(plan->submitted - plan->collected < YONOS_IN_FLIGHT, FALSE);
     plan->info.tiles_run = plan->info.tiles_reused = 0;
     plan->run.in = in;
     plan->run.out = out;
     plan->run.seed = seed;
     plan->run.frame = frame;
     plan->run.row = plan->run.column = 0;
-    GError *failure = NULL;
-    gboolean ok = run_section(plan, YONOS_SECTION_HEAD, cancel, &failure) && run_tiles(plan, cancel, &failure) &&
-                  run_section(plan, YONOS_SECTION_TAIL, cancel, &failure);
-    /* Also after a failure: the frames' memory goes back to the caller. */
-    gboolean finished = plan->backend->finish(plan->backend, ok ? &failure : NULL);
-    plan->warm = plan->warm || (ok && finished);
+    plan->run.slot = (int)(plan->submitted % YONOS_IN_FLIGHT);
+    gboolean ok = run_section(plan, YONOS_SECTION_HEAD, cancel, error) && run_tiles(plan, cancel, error) &&
+                  run_section(plan, YONOS_SECTION_TAIL, cancel, error);
     plan->run.in = NULL;
     plan->run.out = NULL;
-    if (failure)
-        g_propagate_error(error, failure);
-    return ok && finished;
+    plan->warm = plan->warm || ok;
+    plan->submitted += ok;
+    return ok;
+}
+
+gboolean yonos_plan_collect(YonosPlan *plan, GError **error) {
+    g_return_val_if_fail(plan->submitted != plan->collected, FALSE);
+    YonosBackend *backend = plan->backend;
+    int slot = (int)(plan->collected++ % YONOS_IN_FLIGHT);
+    return plan->unpack && backend->collect ? backend->collect(plan->unpack, slot, error)
+                                            : backend->finish(backend, error);
+}
+
+void yonos_plan_discard(YonosPlan *plan) {
+    plan->collected = plan->submitted;
+}
+
+gboolean yonos_plan_run(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, guint64 seed, guint64 frame,
+                        const int *cancel, GError **error) {
+    return yonos_plan_submit(plan, in, out, seed, frame, cancel, error) && yonos_plan_collect(plan, error);
 }
 
 /* The position behind the node that writes `tensor`, but not before the tile loop. */

@@ -20,10 +20,10 @@ typedef struct {
     gsize peak_live_bytes; /* lower bound: the most bytes alive at one node */
     gsize workspace_bytes;
     double flops;
-    guint tiles_run, tiles_reused; /* of the latest yonos_plan_run() */
+    guint tiles_run, tiles_reused; /* of the latest frame */
 } YonosPlanInfo;
 
-/* Called after each node, in the thread of yonos_plan_run(); for yonos-bench --per-op and yonos-run --dump.
+/* Called after each node, in the thread of yonos_plan_submit(); for yonos-bench --per-op and yonos-run --dump.
  * `node` is the index in the graph; yonos_plan_get_run() tells the tile. The device may still be working on it. */
 typedef void (*YonosPlanHook)(YonosPlan *plan, guint node, gpointer user_data);
 
@@ -34,8 +34,20 @@ typedef void (*YonosPlanHook)(YonosPlan *plan, guint node, gpointer user_data);
 YonosPlan *yonos_plan_new(YonosBackend *backend, YonosGraph *graph, gboolean keep, GError **error);
 void yonos_plan_free(YonosPlan *plan);
 
-/* Runs all sections. in and out may be NULL where the graph has no PACK/UNPACK. `cancel` may be NULL: an
- * atomic int that is read before every node. Errors: CANCELLED, DEVICE. */
+/*
+ * Begins a frame: gives all sections to the backend. in and out may be NULL where the graph has no PACK/UNPACK; `in` has
+ * been read on return, `out` must stay until the frame is collected or discarded. At most YONOS_IN_FLIGHT frames may be
+ * in flight. `cancel` may be NULL: an atomic int that is read before every node. Errors: CANCELLED, DEVICE; the frame
+ * then is not in flight.
+ */
+gboolean yonos_plan_submit(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, guint64 seed, guint64 frame,
+                           const int *cancel, GError **error);
+/* Waits for the oldest frame in flight, of which there must be one, and completes it. Errors: DEVICE. */
+gboolean yonos_plan_collect(YonosPlan *plan, GError **error);
+/* Forgets all frames in flight; does not wait. */
+void yonos_plan_discard(YonosPlan *plan);
+
+/* Submits and collects one frame; none may be in flight. */
 gboolean yonos_plan_run(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, guint64 seed, guint64 frame,
                         const int *cancel, GError **error);
 

@@ -129,7 +129,9 @@ static gboolean run_kernel(Placed *placed, const Inputs *inputs, GError **error)
                     .column = c->column, .row = c->row, .seed = 0x123456789abcdef0u, .frame = 0x100000007u};
     run.in = inputs->picture ? &inputs->picture->frame : NULL;
     run.out = placed->picture ? &placed->picture->frame : NULL;
-    return placed->kernel.op->run(&placed->kernel, &run, error) && placed->backend->finish(placed->backend, error);
+    YonosBackend *backend = placed->backend;
+    return placed->kernel.op->run(&placed->kernel, &run, error) && backend->finish(backend, error) &&
+           (!placed->picture || !backend->collect || backend->collect(&placed->kernel, run.slot, error));
 }
 
 gboolean placed_run_again(Placed *placed, const Inputs *inputs, GError **error) {

@@ -380,6 +380,18 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     return cudaSuccess;
 }
 
+/* What is put into the stream from now on waits for the event's latest recording so far. */
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) {
+    (void)flags;
+    BEGIN_CALL();
+    if (stream->capture)
+        return finish(cudaErrorStreamCaptureUnsupported);
+    std::shared_ptr<Recording> recording = event->recording;
+    if (recording)
+        cuda_host::enqueue(stream, [recording] { run_until(*recording->queue, recording->position); });
+    return cudaSuccess;
+}
+
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEvent_t end) {
     BEGIN_CALL();
     if (!start->recording || !end->recording || start->recording->queue->done < start->recording->position ||

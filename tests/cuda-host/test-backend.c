@@ -102,6 +102,42 @@ static void test_picture(gconstpointer data) {
     g_assert_cmpuint(cuda->weight_bytes(cuda), >, 0);
 }
 
+/* Frames one behind the other, two in flight, of one plan or of two by turns: the pictures of frames alone. */
+static void test_in_flight(gconstpointer data) {
+    enum { FRAMES = 5 };
+    const Case *c = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(YonosModel) model = open_model(c);
+    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, &error);
+    g_autoptr(YonosPlan) alone = make_plan(c, model, cuda, &error), first = make_plan(c, model, cuda, &error),
+                         second = make_plan(c, model, cuda, &error);
+    g_assert_no_error(error);
+    int scale = yonos_model_get_scale(model);
+    for (int plans = 1; plans <= 2; plans++) {
+        Picture *out[FRAMES];
+        for (int i = 0; i <= FRAMES; i++) {
+            YonosPlan *plan[2] = {first, plans == 2 ? second : first};
+            g_autoptr(Picture) in = picture_new(c->format, c->width, c->height, c->layout);
+            picture_fill_noise(in, (guint32)i);
+            if (i < FRAMES) {
+                out[i] = picture_new(c->format, c->width * scale, c->height * scale, c->layout);
+                yonos_plan_submit(plan[i % 2], &in->frame, &out[i]->frame, 7 + (guint64)i / 2, (guint64)i, NULL, &error);
+                g_assert_no_error(error);
+            }
+            if (i > 0)
+                yonos_plan_collect(plan[(i - 1) % 2], &error);
+            g_assert_no_error(error);
+        }
+        for (int i = 0; i < FRAMES; i++) {
+            g_autoptr(Picture) expected = run_plan(c, alone, scale, (guint64)i, &error);
+            g_assert_no_error(error);
+            g_assert_true(picture_is_intact(out[i]));
+            g_assert_true(picture_equal(out[i], expected));
+            picture_free(out[i]);
+        }
+    }
+}
+
 /* Two plans take turns on one backend, one of them with reuse: tiles and seeds of one are not the other's. */
 static void test_two_plans(void) {
     Case tiled = tiny;
@@ -145,16 +181,22 @@ static gboolean check_failure(const GError *error, const char *call, int status)
     return TRUE;
 }
 
-/* All that a program does, with everything freed at its end. The failure, if there was one, is in *error. */
+/* All that a program does, with everything freed at its end: a frame alone, which runs eagerly, and two in flight, which
+ * record and replay. The failure, if there was one, is in *error. */
 static void whole_life(const Case *c, YonosModel *model, GError **error) {
-    enum { RUNS = 3 };
     YonosBackend *cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, error);
     YonosPlan *plan = make_plan(c, model, cuda, error);
-    for (guint64 number = 0; plan && !*error && number < RUNS; number++) {
-        Picture *out = run_plan(c, plan, yonos_model_get_scale(model), number, error);
-        g_assert_true((out != NULL) == (*error == NULL));
-        g_clear_pointer(&out, picture_free);
-    }
+    int scale = yonos_model_get_scale(model);
+    Picture *first = plan ? run_plan(c, plan, scale, 0, error) : NULL;
+    g_assert_true((first != NULL) == (*error == NULL));
+    g_clear_pointer(&first, picture_free);
+    g_autoptr(Picture) in = picture_new(c->format, c->width, c->height, c->layout);
+    g_autoptr(Picture) out = picture_new(c->format, c->width * scale, c->height * scale, c->layout);
+    gboolean ok = plan && !*error;
+    for (int i = 0; ok && i < YONOS_IN_FLIGHT; i++)
+        ok = yonos_plan_submit(plan, &in->frame, &out->frame, 0, 0, NULL, error);
+    ok = ok && yonos_plan_collect(plan, error); /* the other one is left in flight */
+    g_assert_true(ok == (*error == NULL));
     g_clear_pointer(&plan, yonos_plan_free);
     g_clear_pointer(&cuda, yonos_backend_close);
 }
@@ -238,10 +280,19 @@ static void test_machines(void) {
 
 /* ---- what is upscaled -------------------------------------------------------------------------------------- */
 
-static const struct {
+typedef struct {
     const char *name;
     Case c;
-} cases[] = {
+} NamedCase;
+
+static const NamedCase in_flight[] = {
+    {"rgb", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 8, 6, 0, 0, YONOS_COLOUR_FIX_NONE, 0}},
+    {"alpha", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_ARGB, PICTURE_UPSIDE, 7, 5, 0, 0, YONOS_COLOUR_FIX_NONE, 0}},
+    {"tiles", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_NV12, PICTURE_PADDED, 40, 8, 64, 0, YONOS_COLOUR_FIX_ADAIN, 0}},
+    {"batches", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 50, 8, 64, 2, YONOS_COLOUR_FIX_NONE, 0}},
+};
+
+static const NamedCase cases[] = {
     {"rgb", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_RGB, PICTURE_TIGHT, 24, 18, 0, 0, YONOS_COLOUR_FIX_NONE, 1}},
     {"odd", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_BGRX, PICTURE_PADDED, 23, 17, 0, 0, YONOS_COLOUR_FIX_ADAIN, 1}},
     {"one-pixel", {NULL, YONOS_PRECISION_F32, YONOS_FORMAT_I420, PICTURE_TIGHT, 1, 1, 0, 0, YONOS_COLOUR_FIX_NONE, 1}},
@@ -264,6 +315,10 @@ int main(int argc, char **argv) {
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *path = g_strconcat("/backend/picture/", cases[i].name, NULL);
         g_test_add_data_func(path, &cases[i].c, test_picture);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(in_flight); i++) {
+        g_autofree char *path = g_strconcat("/backend/in-flight/", in_flight[i].name, NULL);
+        g_test_add_data_func(path, &in_flight[i].c, test_in_flight);
     }
     g_test_add_func("/backend/two-plans", test_two_plans);
     g_test_add_data_func("/backend/failures/once", GINT_TO_POINTER(cudaErrorInvalidValue), test_failures);

@@ -174,6 +174,117 @@ static void test_history(gconstpointer name) {
     }
 }
 
+/* ---- frames in flight ------------------------------------------------------------------------------ */
+
+/* Also run with the CUDA backend on the host's stand-in (tests/cuda-host/meson.build). */
+static YonosUpscaler *open_flight_upscaler(void) {
+    YonosOptions options = cpu_options(YONOS_PRECISION_F32, 1);
+    if (g_getenv("YONOS_TEST_BACKEND"))
+        options.backend = g_getenv("YONOS_TEST_BACKEND");
+    return open_upscaler(KL, &options);
+}
+
+/* Frame `i` of a clip whose sizes, formats and colour fixes change. */
+static Picture *clip_frame(YonosUpscaler *upscaler, int i) {
+    static const YonosFormat formats[] = {YONOS_FORMAT_RGB, YONOS_FORMAT_RGB, YONOS_FORMAT_NV12};
+    yonos_upscaler_set_colour_fix(upscaler, i % 5 == 4 ? YONOS_COLOUR_FIX_NONE : YONOS_COLOUR_FIX_DEFAULT);
+    yonos_upscaler_set_seed(upscaler, (guint64)i / 3);
+    Picture *picture = picture_new(formats[i % 3], 6 + i / 6, 5, PICTURE_PADDED);
+    picture_fill_noise(picture, (guint32)i);
+    return picture;
+}
+
+static Picture *submit(YonosUpscaler *upscaler, int i) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Picture) in = clip_frame(upscaler, i);
+    Picture *out = picture_new(in->frame.format, in->frame.width * SCALE, in->frame.height * SCALE, PICTURE_PADDED);
+    yonos_upscaler_submit(upscaler, &in->frame, &out->frame, (guint64)i, &error);
+    g_assert_no_error(error);
+    picture_fill_noise(in, 99); /* has been read */
+    return out;
+}
+
+static void assert_done(YonosUpscaler *upscaler, Picture *out, Picture *const *expected, int i) {
+    g_autoptr(GError) error = NULL;
+    yonos_upscaler_collect(upscaler, &error);
+    g_assert_no_error(error);
+    g_assert_true(picture_equal(out, expected[i]));
+    g_assert_true(picture_is_intact(out));
+    picture_free(out);
+}
+
+/* Two frames at a time give the pixels of one at a time, whatever changes between them. */
+static void test_flight(void) {
+    enum { FRAMES = 12 };
+    g_autoptr(YonosUpscaler) alone = open_flight_upscaler(), upscaler = open_flight_upscaler();
+    Picture *expected[FRAMES], *before = NULL;
+    YonosUpscalerInfo info;
+    yonos_upscaler_get_info(upscaler, &info);
+    g_assert_cmpint(info.asynchronous, ==, g_str_equal(info.backend, "cuda"));
+    for (int i = 0; i < FRAMES; i++) {
+        g_autoptr(Picture) in = clip_frame(alone, i);
+        expected[i] = upscale(alone, in, PICTURE_TIGHT, (guint64)i);
+    }
+    for (int i = 0; i < FRAMES; i++) {
+        Picture *now = submit(upscaler, i);
+        if (before)
+            assert_done(upscaler, before, expected, i - 1);
+        before = now;
+    }
+    assert_done(upscaler, before, expected, FRAMES - 1);
+    for (int i = 0; i < FRAMES; i++)
+        picture_free(expected[i]);
+}
+
+/* Discarded frames leave nothing behind, and their memory is not touched any more. */
+static void test_discard(void) {
+    g_autoptr(YonosUpscaler) upscaler = open_flight_upscaler();
+    g_autoptr(Picture) in = clip_frame(upscaler, 0);
+    g_autoptr(Picture) expected = upscale(upscaler, in, PICTURE_TIGHT, 0);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i <= round % YONOS_IN_FLIGHT; i++)
+            picture_free(submit(upscaler, 1 + i));
+        yonos_upscaler_discard(upscaler);
+        Picture *out = submit(upscaler, 0);
+        assert_done(upscaler, out, &expected, 0);
+    }
+    picture_free(submit(upscaler, 1));
+    yonos_upscaler_discard(upscaler); /* and the upscaler goes while the device may be at work */
+}
+
+static void assert_refused(gboolean ok, GError **error, const char *says) {
+    g_assert_false(ok);
+    g_assert_error(*error, YONOS_ERROR, YONOS_ERROR_ARGUMENT);
+    g_assert_nonnull(strstr((*error)->message, says));
+    g_clear_error(error);
+}
+
+static void test_too_many(void) {
+    GError *error = NULL;
+    g_autoptr(YonosUpscaler) upscaler = open_flight_upscaler();
+    g_autoptr(Picture) in = clip_frame(upscaler, 0);
+    g_autoptr(Picture) expected = upscale(upscaler, in, PICTURE_TIGHT, 0);
+    g_autoptr(Picture) other = picture_new(in->frame.format, in->frame.width * SCALE, in->frame.height * SCALE,
+                                           PICTURE_TIGHT);
+    assert_refused(yonos_upscaler_collect(upscaler, &error), &error, "no frame is in flight");
+    Picture *first = submit(upscaler, 0);
+    assert_refused(yonos_upscaler_process(upscaler, &in->frame, &other->frame, 0, &error), &error,
+                   "1 frames are in flight");
+    Picture *second = submit(upscaler, 0);
+    assert_refused(yonos_upscaler_submit(upscaler, &in->frame, &other->frame, 0, &error), &error,
+                   "2 frames are in flight");
+    /* A cancelled one is not in flight; those that are can be collected all the same. */
+    assert_done(upscaler, first, &expected, 0);
+    yonos_upscaler_cancel(upscaler);
+    g_assert_false(yonos_upscaler_submit(upscaler, &in->frame, &other->frame, 0, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_CANCELLED);
+    g_clear_error(&error);
+    assert_done(upscaler, second, &expected, 0);
+    yonos_upscaler_resume(upscaler);
+    g_autoptr(Picture) again = upscale(upscaler, in, PICTURE_TIGHT, 0);
+    g_assert_true(picture_equal(again, expected));
+}
+
 /* ---- noise ----------------------------------------------------------------------------------------- */
 
 static Picture *with_noise(YonosUpscaler *upscaler, const Picture *in, YonosNoiseMode mode, guint64 seed,
@@ -343,6 +454,9 @@ int main(int argc, char **argv) {
     g_test_add_data_func("/upscaler/threads/tiny", TINY, test_threads);
     g_test_add_data_func("/upscaler/history/kl", KL, test_history);
     g_test_add_data_func("/upscaler/history/tiny", TINY, test_history);
+    g_test_add_func("/upscaler/flight/pixels", test_flight);
+    g_test_add_func("/upscaler/flight/discard", test_discard);
+    g_test_add_func("/upscaler/flight/too-many", test_too_many);
     g_test_add_func("/upscaler/noise", test_noise);
     g_test_add_func("/upscaler/colour-fixes", test_colour_fixes);
     return g_test_run();
