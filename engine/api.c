@@ -204,10 +204,17 @@ static YonosPlan *plan_for(YonosUpscaler *upscaler, int width, int height, Yonos
     return plan;
 }
 
+/* A further frame may need a further plan. */
+static gboolean check_room(const YonosUpscaler *upscaler, GError **error) {
+    return upscaler->n_flight < YONOS_IN_FLIGHT ||
+           yonos_fail(error, YONOS_ERROR_ARGUMENT, "%d frames are in flight: collect one before the next one",
+                      YONOS_IN_FLIGHT);
+}
+
 gboolean yonos_upscaler_prepare(YonosUpscaler *upscaler, int width, int height, YonosFormat format,
                                 const YonosColour *colour, GError **error) {
     g_return_val_if_fail(upscaler != NULL, FALSE);
-    return check_kind(upscaler, width, height, format, colour, error) &&
+    return check_kind(upscaler, width, height, format, colour, error) && check_room(upscaler, error) &&
            plan_for(upscaler, width, height, format, colour, error) != NULL;
 }
 
@@ -229,11 +236,8 @@ static gboolean check_frames(const YonosUpscaler *upscaler, const YonosFrame *in
 gboolean yonos_upscaler_submit(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out, guint64 frame_number,
                                GError **error) {
     g_return_val_if_fail(upscaler != NULL && in != NULL && out != NULL, FALSE);
-    if (!check_frames(upscaler, in, out, error))
+    if (!check_frames(upscaler, in, out, error) || !check_room(upscaler, error))
         return FALSE;
-    if (upscaler->n_flight == YONOS_IN_FLIGHT)
-        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "%d frames are in flight: collect one before the next is submitted",
-                          YONOS_IN_FLIGHT);
     if (g_atomic_int_get(&upscaler->cancelled)) /* before a plan is made, which can take seconds */
         return yonos_fail(error, YONOS_ERROR_CANCELLED, "cancelled");
     YonosPlan *plan = plan_for(upscaler, in->width, in->height, in->format, &in->colour, error);

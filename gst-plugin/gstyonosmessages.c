@@ -28,6 +28,13 @@ void gst_yonos_sr_post_error(GstYonosSR *self, const GError *error) {
     }
 }
 
+GstFlowReturn gst_yonos_sr_fail(GstYonosSR *self, const GError *error) {
+    if (g_error_matches(error, YONOS_ERROR, YONOS_ERROR_CANCELLED))
+        return GST_FLOW_FLUSHING;
+    gst_yonos_sr_post_error(self, error);
+    return GST_FLOW_ERROR;
+}
+
 void gst_yonos_sr_post_progress(GstYonosSR *self, GstProgressType type, const gchar *text) {
     gst_element_post_message(GST_ELEMENT(self), gst_message_new_progress(GST_OBJECT(self), type, "load-model", text));
 }
@@ -66,27 +73,33 @@ static void post_stats(GstYonosSR *self, guint interval) {
 }
 
 /* A live pipeline asks again when our part of its latency has moved by more than a quarter. */
-static void post_latency(GstYonosSR *self, GstClockTime mean) {
+static void post_latency(GstYonosSR *self) {
+    GstClockTime own = gst_yonos_sr_get_latency(self);
     GST_OBJECT_LOCK(self);
     GstClockTime told = self->told_latency;
-    gboolean moved = self->live && (mean > told + told / 4 || mean < told - told / 4);
+    gboolean moved = self->live && (own > told + told / 4 || own < told - told / 4);
     if (moved)
-        self->told_latency = mean;
+        self->told_latency = own;
     GST_OBJECT_UNLOCK(self);
     if (!moved)
         return;
     GST_DEBUG_OBJECT(self, "latency moved from %" GST_TIME_FORMAT " to %" GST_TIME_FORMAT, GST_TIME_ARGS(told),
-                     GST_TIME_ARGS(mean));
+                     GST_TIME_ARGS(own));
     gst_element_post_message(GST_ELEMENT(self), gst_message_new_latency(GST_OBJECT(self)));
 }
 
-void gst_yonos_sr_post_after_frame(GstYonosSR *self, const GstYonosSettings *settings) {
+void gst_yonos_sr_post_after_frame(GstYonosSR *self) {
     GstClockTime mean = gst_yonos_stats_mean(self->stats);
     if (mean != GST_CLOCK_TIME_NONE) {
         gst_yonos_sr_note_info(self);
         if (!self->informed)
             post_information(self, mean);
-        post_latency(self, mean + mean / 20);
+        post_latency(self);
     }
-    post_stats(self, settings->stats_interval);
+    post_stats(self, gst_yonos_sr_get_settings(self).stats_interval);
+}
+
+void gst_yonos_sr_count_frame(GstYonosSR *self, gint64 time, gint64 engine) {
+    gst_yonos_stats_add(self->stats, time, engine);
+    gst_yonos_sr_post_after_frame(self);
 }

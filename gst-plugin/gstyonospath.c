@@ -287,11 +287,16 @@ static gboolean upscale_floats(GstYonosPath *path, YonosUpscaler *upscaler, cons
     return TRUE;
 }
 
+/* The caps decide about colour, also where a buffer's own frame says nothing. */
+static YonosFrame native_frame(const GstYonosPath *path, const GstVideoFrame *frame) {
+    YonosFrame native = gst_yonos_frame(frame);
+    native.colour = gst_yonos_colour(&path->options.in);
+    return native;
+}
+
 static gboolean upscale_native(GstYonosPath *path, YonosUpscaler *upscaler, const GstVideoFrame *in, GstVideoFrame *out,
                                guint64 number, gint64 *engine_time, GError **error) {
-    YonosFrame from = gst_yonos_frame(in), to = gst_yonos_frame(path->direct ? out : &path->enlarged.frame);
-    /* The caps decide about colour, also where a buffer's own frame says nothing. */
-    from.colour = to.colour = gst_yonos_colour(&path->options.in);
+    YonosFrame from = native_frame(path, in), to = native_frame(path, path->direct ? out : &path->enlarged.frame);
     return engine(upscaler, &from, &to, number, engine_time, error);
 }
 
@@ -305,6 +310,17 @@ gboolean gst_yonos_path_upscale(GstYonosPath *path, YonosUpscaler *upscaler, con
     if (!path->direct)
         gst_video_converter_frame(path->finish, &path->enlarged.frame, out);
     return TRUE;
+}
+
+gboolean gst_yonos_path_is_direct(const GstYonosPath *path) {
+    return path->direct;
+}
+
+gboolean gst_yonos_path_submit(const GstYonosPath *path, YonosUpscaler *upscaler, const GstVideoFrame *in,
+                               const GstVideoFrame *out, guint64 number, GError **error) {
+    g_return_val_if_fail(path->direct, FALSE);
+    YonosFrame from = native_frame(path, in), to = native_frame(path, out);
+    return yonos_upscaler_submit(upscaler, &from, &to, number, error);
 }
 
 /* ---- past the engine ----------------------------------------------------------------------------------------- */

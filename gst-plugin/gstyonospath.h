@@ -44,6 +44,13 @@ gboolean gst_yonos_path_prepare(GstYonosPath *path, YonosUpscaler *upscaler, GEr
 gboolean gst_yonos_path_upscale(GstYonosPath *path, YonosUpscaler *upscaler, const GstVideoFrame *in,
                                 GstVideoFrame *out, guint64 number, gint64 *engine_time, GError **error);
 
+/* Whether the engine reads and writes the frames' own memory, without any conversion. */
+gboolean gst_yonos_path_is_direct(const GstYonosPath *path);
+
+/* Only where it is direct: yonos_upscaler_submit() of one mapped frame into another. */
+gboolean gst_yonos_path_submit(const GstYonosPath *path, YonosUpscaler *upscaler, const GstVideoFrame *in,
+                               const GstVideoFrame *out, guint64 number, GError **error);
+
 /* The same without the engine. Errors: MEMORY. */
 gboolean gst_yonos_path_resample(GstYonosPath *path, const GstVideoFrame *in, GstVideoFrame *out, GError **error);
 

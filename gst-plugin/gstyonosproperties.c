@@ -34,6 +34,7 @@ enum {
     PROP_ADD_BORDERS,
     PROP_BYPASS,
     PROP_LATE_POLICY,
+    PROP_OVERLAP,
     PROP_REUSE_STATIC,
     PROP_COMPARE,
     PROP_COMPARE_POSITION,
@@ -72,6 +73,11 @@ DEFINE_ENUM(gst_yonos_late_policy_get_type, "GstYonosLatePolicy",
             {GST_YONOS_LATE_PROCESS, "Upscale every frame, however late", "process"},
             {GST_YONOS_LATE_DROP, "Leave late frames out", "drop"},
             {GST_YONOS_LATE_FAST, "Resample late frames without the networks until caught up", "fast"})
+DEFINE_ENUM(gst_yonos_overlap_get_type, "GstYonosOverlap",
+            {GST_YONOS_OVERLAP_AUTO, "On a GPU, where the pipeline is not live", "auto"},
+            {GST_YONOS_OVERLAP_NEVER, "Every frame goes on as soon as it is done", "never"},
+            {GST_YONOS_OVERLAP_ALWAYS, "Also on the CPU, which gains nothing, and live, where the frame rate is known",
+             "always"})
 DEFINE_ENUM(gst_yonos_compare_get_type, "GstYonosCompare", {GST_YONOS_COMPARE_NONE, "The result alone", "none"},
             {GST_YONOS_COMPARE_SPLIT, "The resampled original left of compare-position, the result right", "split"},
             {GST_YONOS_COMPARE_SIDE_BY_SIDE, "The same half of the picture twice: original, result", "side-by-side"})
@@ -141,6 +147,7 @@ static gpointer find_setting(GstYonosSettings *settings, guint id) {
         [PROP_ADD_BORDERS] = FIELD(add_borders),
         [PROP_BYPASS] = FIELD(bypass),
         [PROP_LATE_POLICY] = FIELD(late_policy),
+        [PROP_OVERLAP] = FIELD(overlap),
         [PROP_REUSE_STATIC] = FIELD(reuse_static),
         [PROP_COMPARE] = FIELD(compare),
         [PROP_COMPARE_POSITION] = FIELD(compare_position),
@@ -333,6 +340,11 @@ void gst_yonos_sr_install_properties(GObjectClass *klass) {
         g_param_spec_enum("late-policy", "Late policy",
                           "What to do with frames that come later than they can be done; needs qos=true",
                           gst_yonos_late_policy_get_type(), DEFAULT_LATE_POLICY, playing));
+    add(klass, PROP_OVERLAP,
+        g_param_spec_enum("overlap", "Overlap",
+                          "Work on a frame while the next one is fetched and copied: more frames per second, one frame "
+                          "more of latency; changes no pixel, and does nothing where the result is converted or compared",
+                          gst_yonos_overlap_get_type(), GST_YONOS_OVERLAP_AUTO, playing));
     add(klass, PROP_STATS_INTERVAL,
         g_param_spec_uint("stats-interval", "Statistics interval",
                           "Milliseconds between element messages with the contents of stats (0: none)", 0, G_MAXUINT, 0,
@@ -355,5 +367,6 @@ void gst_yonos_sr_install_properties(GObjectClass *klass) {
     gst_type_mark_as_plugin_api(gst_yonos_noise_mode_get_type(), 0);
     gst_type_mark_as_plugin_api(gst_yonos_colour_fix_get_type(), 0);
     gst_type_mark_as_plugin_api(gst_yonos_late_policy_get_type(), 0);
+    gst_type_mark_as_plugin_api(gst_yonos_overlap_get_type(), 0);
     gst_type_mark_as_plugin_api(gst_yonos_compare_get_type(), 0);
 }

@@ -60,9 +60,11 @@ static guint choose_weight(GstYonosSR *self, const GstYonosSettings *settings, G
     GstClockTime time =
         gst_segment_to_running_time(&GST_BASE_TRANSFORM(self)->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     GstClockTime mean = gst_yonos_stats_mean(self->stats);
-    gint64 slack = clock_slack(self, time), cost = GST_CLOCK_TIME_IS_VALID(mean) ? (gint64)mean : 0;
+    gint64 slack = clock_slack(self, time), kept = (gint64)gst_yonos_sr_keeping_time(self), cost = GST_CLOCK_TIME_IS_VALID(mean) ? (gint64)mean : 0;
     GST_OBJECT_LOCK(self);
     slack = MIN(slack, gst_yonos_late_slack(&self->late, time));
+    if (slack != GST_YONOS_SLACK_UNKNOWN)
+        slack -= kept;
     guint weight = gst_yonos_late_choose(&self->late, slack, cost, period_of(self, buffer));
     GST_OBJECT_UNLOCK(self);
     GST_LOG_OBJECT(self, "slack %" G_GINT64_FORMAT " ns, networks' part %u of %u", slack, weight,
@@ -71,13 +73,6 @@ static guint choose_weight(GstYonosSR *self, const GstYonosSettings *settings, G
 }
 
 /* ---- the picture --------------------------------------------------------------------------------------- */
-
-static GstFlowReturn fail(GstYonosSR *self, const GError *error) {
-    if (g_error_matches(error, YONOS_ERROR, YONOS_ERROR_CANCELLED))
-        return GST_FLOW_FLUSHING;
-    gst_yonos_sr_post_error(self, error);
-    return GST_FLOW_ERROR;
-}
 
 static void apply_settings(GstYonosSR *self, const GstYonosSettings *settings) {
     gboolean reuse = settings->reuse_static && settings->noise_mode == YONOS_NOISE_STATIC;
@@ -90,11 +85,6 @@ static void apply_settings(GstYonosSR *self, const GstYonosSettings *settings) {
     yonos_upscaler_set_reuse(self->upscaler, reuse);
 }
 
-static gboolean upscale(GstYonosSR *self, const GstYonosSettings *settings, const GstVideoFrame *in, GstVideoFrame *out,
-                        guint64 number, gint64 *engine, GError **error) {
-    apply_settings(self, settings);
-    return gst_yonos_path_upscale(self->path, self->upscaler, in, out, number, engine, error);
-}
 
 /* Fades and compares with the resampled original, where asked for. */
 static gboolean mix(GstYonosSR *self, const GstYonosSettings *settings, guint weight, const GstVideoFrame *in,
@@ -112,23 +102,55 @@ static gboolean mix(GstYonosSR *self, const GstYonosSettings *settings, guint we
     return TRUE;
 }
 
-static GstFlowReturn render(GstYonosSR *self, const GstYonosSettings *settings, GstBuffer *inbuf,
-                            const GstVideoFrame *in, GstVideoFrame *out) {
+static GstFlowReturn resample(GstYonosSR *self, const GstYonosSettings *settings, const GstVideoFrame *in,
+                              GstVideoFrame *out) {
+    g_autoptr(GError) error = NULL;
+    if (!gst_yonos_path_resample(self->path, in, out, &error))
+        return gst_yonos_sr_fail(self, error);
+    gst_yonos_compare(settings->compare, settings->compare_position, &self->picture, out, out);
+    gst_yonos_stats_resampled(self->stats, !settings->bypass);
+    gst_yonos_sr_post_after_frame(self);
+    return GST_FLOW_OK;
+}
+
+/* The engine does one thing at a time where the result is not the frame itself. */
+static GstFlowReturn upscale(GstYonosSR *self, const GstYonosSettings *settings, guint weight, const GstVideoFrame *in,
+                             GstVideoFrame *out, guint64 number) {
     g_autoptr(GError) error = NULL;
     gint64 begin = g_get_monotonic_time(), engine = 0;
+    GstFlowReturn result = gst_yonos_sr_complete_frames(self);
+    if (result != GST_FLOW_OK)
+        return result;
+    if (!gst_yonos_path_upscale(self->path, self->upscaler, in, out, number, &engine, &error) ||
+        !mix(self, settings, weight, in, out, &error))
+        return gst_yonos_sr_fail(self, error);
+    gst_yonos_sr_count_frame(self, g_get_monotonic_time() - begin, engine);
+    return GST_FLOW_OK;
+}
+
+/* Takes the mapped output frame where that stays in flight. */
+static GstFlowReturn submit(GstYonosSR *self, GstYonosBegun *begun, const GstVideoFrame *in, const GstVideoFrame *out,
+                            guint64 number) {
+    g_autoptr(GError) error = NULL;
+    gint64 begin = g_get_monotonic_time();
+    if (!gst_yonos_path_submit(self->path, self->upscaler, in, out, number, &error))
+        return gst_yonos_sr_fail(self, error);
+    begun->time = begun->engine = g_get_monotonic_time() - begin;
+    begun->in_flight = TRUE;
+    begun->out = *out;
+    return GST_FLOW_OK;
+}
+
+static GstFlowReturn render(GstYonosSR *self, const GstYonosSettings *settings, GstBuffer *inbuf, GstYonosBegun *begun,
+                            const GstVideoFrame *in, GstVideoFrame *out) {
     guint64 number = frame_number(self, inbuf);
     guint weight = choose_weight(self, settings, inbuf);
-    if (weight == 0) {
-        if (!gst_yonos_path_resample(self->path, in, out, &error))
-            return fail(self, error);
-        gst_yonos_compare(settings->compare, settings->compare_position, &self->picture, out, out);
-        gst_yonos_stats_resampled(self->stats, !settings->bypass);
-        return GST_FLOW_OK;
-    }
-    if (!upscale(self, settings, in, out, number, &engine, &error) || !mix(self, settings, weight, in, out, &error))
-        return fail(self, error);
-    gst_yonos_stats_add(self->stats, g_get_monotonic_time() - begin, engine);
-    return GST_FLOW_OK;
+    if (weight == 0)
+        return resample(self, settings, in, out);
+    apply_settings(self, settings);
+    return weight == GST_YONOS_FADE_FRAMES && gst_yonos_sr_keeps_frames(self)
+               ? submit(self, begun, in, out, number)
+               : upscale(self, settings, weight, in, out, number);
 }
 
 GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, GstBuffer *outbuf) {
@@ -136,6 +158,9 @@ GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, 
     GstYonosSettings settings = gst_yonos_sr_get_settings(self);
     GstVideoFrame in, out;
     GstFlowReturn result = GST_FLOW_ERROR;
+    g_return_val_if_fail(self->n_begun < YONOS_IN_FLIGHT, result);
+    GstYonosBegun *begun = &self->begun[self->n_begun];
+    *begun = (GstYonosBegun){.buffer = NULL};
     gst_yonos_stats_transform(self->stats);
     if (!gst_video_frame_map(&in, &self->in_info, inbuf, GST_MAP_READ)) {
         GST_ELEMENT_ERROR(self, STREAM, FAILED, ("The input frame cannot be read."), (NULL));
@@ -148,16 +173,16 @@ GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, 
     }
     GstVideoFrame cropped = in;
     if (gst_yonos_meta_crop(inbuf, &self->in_info, &cropped))
-        result = render(self, &settings, inbuf, &cropped, &out);
+        result = render(self, &settings, inbuf, begun, &cropped, &out);
     else
         GST_ELEMENT_ERROR(self, STREAM, FORMAT,
                           ("A frame has another size than its caps say, and no crop that fits: put videocrop or "
                            "videoconvertscale before yonossr."),
                           ("%d x %d instead of %d x %d", GST_VIDEO_FRAME_WIDTH(&in), GST_VIDEO_FRAME_HEIGHT(&in),
                            GST_VIDEO_INFO_WIDTH(&self->in_info), GST_VIDEO_INFO_HEIGHT(&self->in_info)));
-    gst_video_frame_unmap(&out);
+    if (!begun->in_flight)
+        gst_video_frame_unmap(&out);
     gst_video_frame_unmap(&in);
-    if (result == GST_FLOW_OK)
-        gst_yonos_sr_post_after_frame(self, &settings);
+    self->n_begun += result == GST_FLOW_OK;
     return result;
 }

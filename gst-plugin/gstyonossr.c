@@ -139,6 +139,7 @@ static gboolean gst_yonos_sr_start(GstBaseTransform *trans) {
 
 static gboolean gst_yonos_sr_stop(GstBaseTransform *trans) {
     GstYonosSR *self = GST_YONOS_SR(trans);
+    gst_yonos_sr_drop_frames(self);
     GST_OBJECT_LOCK(self);
     YonosUpscaler *upscaler = g_steal_pointer(&self->upscaler);
     if (self->model_changed)
@@ -181,10 +182,13 @@ static gboolean gst_yonos_sr_sink_event(GstBaseTransform *trans, GstEvent *event
         set_flushing(self, TRUE);
         break;
     case GST_EVENT_FLUSH_STOP:
+        gst_yonos_sr_drop_frames(self);
         set_flushing(self, FALSE);
         self->counter = 0;
         break;
     default:
+        if (GST_EVENT_IS_SERIALIZED(event))
+            gst_yonos_sr_push_frames(self);
         break;
     }
     return GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->sink_event(trans, event);
@@ -237,17 +241,38 @@ static gboolean gst_yonos_sr_src_event(GstBaseTransform *trans, GstEvent *event)
     return GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->src_event(trans, event);
 }
 
-/* A frame takes as long as the latest ones did, and a little more. */
-static void add_latency(GstYonosSR *self, GstQuery *query) {
-    gboolean live;
-    GstClockTime min, max, mean = gst_yonos_stats_mean(self->stats);
-    GstClockTime own = GST_CLOCK_TIME_IS_VALID(mean) ? mean + mean / 20 : 0;
-    gst_query_parse_latency(query, &live, &min, &max);
-    gst_query_set_latency(query, live, min + own, GST_CLOCK_TIME_IS_VALID(max) ? max + own : max);
+/* A frame takes as long as the latest ones did, and a little more, and may have to wait for the next one. */
+GstClockTime gst_yonos_sr_get_latency(GstYonosSR *self) {
+    GstClockTime mean = gst_yonos_stats_mean(self->stats);
+    return (GST_CLOCK_TIME_IS_VALID(mean) ? mean + mean / 20 : 0) + gst_yonos_sr_keeping_time(self);
+}
+
+static void note_live(GstYonosSR *self, gboolean live) {
     GST_OBJECT_LOCK(self);
     self->live = live;
+    GST_OBJECT_UNLOCK(self);
+}
+
+static void add_latency(GstYonosSR *self, GstQuery *query) {
+    gboolean live;
+    GstClockTime min, max;
+    gst_query_parse_latency(query, &live, &min, &max);
+    note_live(self, live);
+    GstClockTime own = gst_yonos_sr_get_latency(self);
+    gst_query_set_latency(query, live, min + own, GST_CLOCK_TIME_IS_VALID(max) ? max + own : max);
+    GST_OBJECT_LOCK(self);
     self->told_latency = own;
     GST_OBJECT_UNLOCK(self);
+}
+
+/* The pipeline asks only when it goes to PLAYING, which is after the first frames. */
+static void ask_whether_live(GstYonosSR *self) {
+    g_autoptr(GstQuery) query = gst_query_new_latency();
+    gboolean live;
+    if (!gst_pad_peer_query(GST_BASE_TRANSFORM_SINK_PAD(self), query))
+        return;
+    gst_query_parse_latency(query, &live, NULL, NULL);
+    note_live(self, live);
 }
 
 /* ---- caps and queries -------------------------------------------------------------------------------- */
@@ -307,6 +332,8 @@ static gboolean gst_yonos_sr_query(GstBaseTransform *trans, GstPadDirection dire
         gst_query_set_caps_result(query, caps);
         return TRUE;
     }
+    if (direction == GST_PAD_SINK && GST_QUERY_IS_SERIALIZED(query))
+        gst_yonos_sr_push_frames(GST_YONOS_SR(trans));
     gboolean ok = GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->query(trans, direction, query);
     if (ok && direction == GST_PAD_SRC && GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
         add_latency(GST_YONOS_SR(trans), query);
@@ -346,6 +373,7 @@ static void set_infos(GstYonosSR *self, const GstVideoInfo *in, const GstVideoIn
     self->in_info = *in;
     self->out_info = *out;
     self->picture = gst_yonos_path_get_picture(self->path);
+    self->direct = gst_yonos_path_is_direct(self->path);
     GST_OBJECT_UNLOCK(self);
 }
 
@@ -362,6 +390,8 @@ static gboolean gst_yonos_sr_set_caps(GstBaseTransform *trans, GstCaps *in_caps,
                           (NULL));
         return FALSE;
     }
+    gst_yonos_sr_push_frames(self); /* before the new caps, also where downstream asked for them */
+    ask_whether_live(self);
     set_infos(self, &in, &out);
     return prepare(self);
 }
@@ -393,6 +423,20 @@ static GstBufferPool *make_pool(GstCaps *caps, guint size, guint min, guint max)
     return pool;
 }
 
+/* Keeping a frame takes one buffer more, which a pool with a limit may not have. */
+static void note_pool(GstYonosSR *self, GstQuery *query) {
+    GstBufferPool *pool = NULL;
+    guint size, min, max;
+    gst_query_parse_nth_allocation_pool(query, 0, &pool, &size, &min, &max);
+    gboolean limited = max != 0 && max <= min + 1;
+    GST_OBJECT_LOCK(self);
+    self->limited_pool = limited;
+    GST_OBJECT_UNLOCK(self);
+    if (!limited && gst_yonos_sr_keeps_frames(self))
+        gst_query_set_nth_allocation_pool(query, 0, pool, size, min + 1, max);
+    gst_clear_object(&pool);
+}
+
 static gboolean gst_yonos_sr_decide_allocation(GstBaseTransform *trans, GstQuery *query) {
     GstCaps *caps;
     GstVideoInfo info;
@@ -409,6 +453,7 @@ static gboolean gst_yonos_sr_decide_allocation(GstBaseTransform *trans, GstQuery
         gst_query_add_allocation_pool(query, pool, (guint)GST_VIDEO_INFO_SIZE(&info), 0, 0);
         gst_clear_object(&pool);
     }
+    note_pool(GST_YONOS_SR(trans), query);
     return GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->decide_allocation(trans, query);
 }
 
@@ -428,11 +473,21 @@ static void gst_yonos_sr_before_transform(GstBaseTransform *trans, GstBuffer *bu
 /* Every buffer passes here; GstBaseTransform drops late ones before transform(). */
 static GstFlowReturn gst_yonos_sr_submit_input_buffer(GstBaseTransform *trans, gboolean is_discont, GstBuffer *input) {
     GstYonosSR *self = GST_YONOS_SR(trans);
+    /* The next buffer to be pushed is marked as a discontinuity, so it must be this one's. */
+    GstFlowReturn result = is_discont ? gst_yonos_sr_push_frames(self) : GST_FLOW_OK;
+    if (result != GST_FLOW_OK) {
+        gst_buffer_unref(input);
+        return result;
+    }
     if (gst_yonos_stats_submit(self->stats))
         gst_yonos_sr_warn_once(self, GST_YONOS_WARNING_DROPPED,
                                "Frames are left out because they come too late; set late-policy=fast to have them "
                                "resampled instead, or qos=false where nothing waits for them.");
     return GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->submit_input_buffer(trans, is_discont, input);
+}
+
+GstFlowReturn gst_yonos_sr_begin_output(GstBaseTransform *trans, GstBuffer **buffer) {
+    return GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->generate_output(trans, buffer);
 }
 
 /* ---- class -------------------------------------------------------------------------------------------- */
@@ -472,6 +527,7 @@ static void install_transform(GstBaseTransformClass *trans_class) {
     trans_class->transform_meta = GST_DEBUG_FUNCPTR(gst_yonos_sr_transform_meta);
     trans_class->before_transform = GST_DEBUG_FUNCPTR(gst_yonos_sr_before_transform);
     trans_class->submit_input_buffer = GST_DEBUG_FUNCPTR(gst_yonos_sr_submit_input_buffer);
+    trans_class->generate_output = GST_DEBUG_FUNCPTR(gst_yonos_sr_generate_output);
     trans_class->transform = GST_DEBUG_FUNCPTR(gst_yonos_sr_transform);
 }
 

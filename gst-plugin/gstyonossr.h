@@ -5,6 +5,7 @@
  *   gstyonossr.c          the class: states, model, caps, buffers, events, queries
  *   gstyonosproperties.c  properties and their documentation
  *   gstyonosrender.c      one frame: its number, what to do with it, doing it
+ *   gstyonosflight.c      frames that have been begun and are not given out yet
  *   gstyonosmessages.c    errors, warnings, progress, information and statistics on the bus
  *   gstyonoscaps.c gstyonosfixate.c   caps of the other pad, and the choice among them
  *   gstyonosformat.c      pixel formats and colorimetry
@@ -39,6 +40,12 @@ typedef enum {
     GST_YONOS_BACKEND_CUDA,
 } GstYonosBackend;
 
+typedef enum {
+    GST_YONOS_OVERLAP_AUTO,
+    GST_YONOS_OVERLAP_NEVER,
+    GST_YONOS_OVERLAP_ALWAYS,
+} GstYonosOverlap;
+
 /* What the properties say; copied under the object lock at the start of every frame. */
 typedef struct {
     GstYonosBackend backend;
@@ -55,6 +62,7 @@ typedef struct {
     gboolean add_borders;
     gboolean reuse_static;
     GstYonosLatePolicy late_policy;
+    GstYonosOverlap overlap;
     GstYonosCompare compare;
     gdouble compare_position;
     guint stats_interval; /* ms */
@@ -66,6 +74,14 @@ typedef enum {
     GST_YONOS_WARNING_REUSE = 1 << 1,
     GST_YONOS_WARNING_MODEL = 1 << 2,
 } GstYonosWarning;
+
+/* An output frame from its begin to the time when it is given out. */
+typedef struct {
+    GstBuffer *buffer;
+    gboolean in_flight;  /* the engine is at work on it; FALSE: complete */
+    GstVideoFrame out;   /* while in flight: the buffer, mapped */
+    gint64 time, engine; /* microseconds spent on it so far, and the engine's part of them */
+} GstYonosBegun;
 
 struct _GstYonosSR {
     GstBaseTransform parent;
@@ -81,12 +97,16 @@ struct _GstYonosSR {
     GstYonosLate late;
     GstVideoInfo in_info, out_info;
     GstVideoRectangle picture; /* in the output frame */
-    gboolean live;             /* by the latest LATENCY query */
+    gboolean direct;           /* the engine reads and writes the frames' own memory */
+    gboolean limited_pool;     /* downstream's, with no buffer to spare */
+    gboolean live;             /* upstream, by the latest LATENCY query */
     GstClockTime told_latency; /* our part of the latency, as last answered or posted */
     GstClockTime latency;      /* the pipeline's, by the latest LATENCY event; NONE before it */
 
     /* streaming thread */
     GstYonosPath *path;   /* for the caps; NULL before them */
+    GstYonosBegun begun[YONOS_IN_FLIGHT]; /* oldest first */
+    guint n_begun;
     guint64 counter;      /* frames without timestamp and offset since the last flush */
     gboolean informed;    /* the INFO message of this start is out */
     guint warned;         /* GstYonosWarning */
@@ -102,6 +122,10 @@ GST_DEBUG_CATEGORY_EXTERN(gst_yonos_sr_debug);
 
 /* The model of the "model" property, opened at most once; NULL with *error set. Transfer full. Any thread. */
 YonosModel *gst_yonos_sr_get_model(GstYonosSR *self, GError **error);
+/* GstBaseTransform's own generate_output(): allocates a buffer and calls transform(). */
+GstFlowReturn gst_yonos_sr_begin_output(GstBaseTransform *trans, GstBuffer **buffer);
+/* Our part of the pipeline's latency. Any thread. */
+GstClockTime gst_yonos_sr_get_latency(GstYonosSR *self);
 /* Copies the engine's figures to where any thread may read them. Streaming thread. */
 void gst_yonos_sr_note_info(GstYonosSR *self);
 
@@ -117,19 +141,37 @@ const gchar *gst_yonos_precision_name(YonosPrecision precision);
 /* What the "stats" property and the stats messages say. Transfer full. Any thread. */
 GstStructure *gst_yonos_sr_make_stats(GstYonosSR *self);
 
+/* ---- gstyonosflight.c; streaming thread, where nothing else is said ---- */
+
+/* Whether a frame is kept until the next one has been begun, and how long that is in a live pipeline. Any thread. */
+gboolean gst_yonos_sr_keeps_frames(GstYonosSR *self);
+GstClockTime gst_yonos_sr_keeping_time(GstYonosSR *self);
+/* Waits for all frames in flight; they are not given out yet. */
+GstFlowReturn gst_yonos_sr_complete_frames(GstYonosSR *self);
+/* Completes all frames that have been begun and pushes them. */
+GstFlowReturn gst_yonos_sr_push_frames(GstYonosSR *self);
+/* Forgets all frames that have been begun. */
+void gst_yonos_sr_drop_frames(GstYonosSR *self);
+/* GstBaseTransform's generate_output(): begins the next frame, and gives out one that need not be kept. */
+GstFlowReturn gst_yonos_sr_generate_output(GstBaseTransform *trans, GstBuffer **buffer);
+
 /* ---- gstyonosmessages.c ---- */
 
 /* Posts libyonos' message, which names the file, tensor or option, as an element error of the right kind. */
 void gst_yonos_sr_post_error(GstYonosSR *self, const GError *error);
+/* The same, with what the streaming thread then returns; a cancelled frame is no error. */
+GstFlowReturn gst_yonos_sr_fail(GstYonosSR *self, const GError *error);
 void gst_yonos_sr_post_progress(GstYonosSR *self, GstProgressType type, const gchar *text);
 /* At most once per start. Streaming thread. */
 void gst_yonos_sr_warn_once(GstYonosSR *self, GstYonosWarning warning, const gchar *text);
-/* After a frame: information at the first one, statistics at their interval, the latency when it moved. */
-void gst_yonos_sr_post_after_frame(GstYonosSR *self, const GstYonosSettings *settings);
+/* After a frame: information at the first upscaled one, statistics at their interval, the latency when it moved. */
+void gst_yonos_sr_post_after_frame(GstYonosSR *self);
+/* After a frame that took `time` microseconds, `engine` of them in the engine. */
+void gst_yonos_sr_count_frame(GstYonosSR *self, gint64 time, gint64 engine);
 
 /* ---- gstyonosrender.c ---- */
 
-/* One frame; GstBaseTransform's transform(). */
+/* Begins one frame, and completes it unless it is kept; GstBaseTransform's transform(). */
 GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, GstBuffer *outbuf);
 
 G_END_DECLS

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The element on the CUDA backend, whose device is the host's stand-in (tests/cuda-host): which device, how much memory.
+ * The element on the CUDA backend, whose device is the host's stand-in (tests/cuda-host): which device, how much memory,
+ * and calls that fail.
  */
 #include <gmodule.h>
 
@@ -15,6 +16,10 @@ static const char large[] = "video/x-raw,format=RGB,width=96,height=80,framerate
 
 static struct {
     void (*set_devices)(int count, int driver);
+    void (*fail_after)(int calls, int status);
+    void (*set_working)(int working);
+    int (*calls)(void);
+    int (*outstanding)(void);
 } host;
 
 /* The module's own copy of the stand-in, so the one that the element uses. */
@@ -22,6 +27,10 @@ static void open_host(void) {
     GModule *module = g_module_open(g_getenv("CUDA_HOST_MODULE"), G_MODULE_BIND_LAZY | G_MODULE_BIND_LOCAL);
     g_assert_nonnull(module);
     g_assert_true(g_module_symbol(module, "cuda_host_set_devices", (gpointer *)&host.set_devices));
+    g_assert_true(g_module_symbol(module, "cuda_host_fail_after", (gpointer *)&host.fail_after));
+    g_assert_true(g_module_symbol(module, "cuda_host_set_working", (gpointer *)&host.set_working));
+    g_assert_true(g_module_symbol(module, "cuda_host_calls", (gpointer *)&host.calls));
+    g_assert_true(g_module_symbol(module, "cuda_host_outstanding", (gpointer *)&host.outstanding));
     g_module_make_resident(module);
 }
 
@@ -113,6 +122,53 @@ static void test_max_vram(void) {
     assert_fails("backend=cuda max-vram=1", "use a larger max-vram");
 }
 
+/* ---- calls that fail ------------------------------------------------------------------------------------- */
+
+/* A frame alone, then frames in flight to the end of the stream; call `n` behind the first frame fails (-1: none does).
+ * Returns the calls behind the first frame. There is one error, or every frame comes out. */
+static int play_with_failure(int n, int status, const char *options, guint *failures) {
+    enum { FRAMES = 4 };
+    GstHarness *h = harness_new(options);
+    g_autoptr(GstElement) element = gst_harness_find_element(h, "yonossr");
+    g_autoptr(GstBus) bus = gst_bus_new();
+    gst_element_set_bus(element, bus);
+    gst_harness_set_src_caps_str(h, rgb);
+    g_assert_cmpint(gst_harness_push(h, frame_new(rgb, 0)), ==, GST_FLOW_OK);
+    int start = host.calls();
+    host.fail_after(n, status);
+    GstFlowReturn flow = GST_FLOW_OK;
+    for (int i = 1; i < FRAMES && flow == GST_FLOW_OK; i++)
+        flow = gst_harness_push(h, frame_new(rgb, i));
+    gst_harness_push_event(h, gst_event_new_eos());
+    int calls = host.calls() - start;
+    g_autofree char *text = wait_for_message(bus, GST_MESSAGE_ERROR), *second = wait_for_message(bus, GST_MESSAGE_ERROR);
+    g_assert_null(second);
+    g_assert_true(flow == GST_FLOW_OK || (flow == GST_FLOW_ERROR && text));
+    if (text ? !strstr(text, "backend cuda: ") : gst_harness_buffers_received(h) != FRAMES)
+        g_error("call %d failed: %s, %u frames", n, text ? text : "no error", gst_harness_buffers_received(h));
+    *failures += text != NULL;
+    gst_element_set_bus(element, NULL);
+    gst_harness_teardown(h);
+    host.fail_after(-1, 0);
+    g_assert_cmpint(host.outstanding(), ==, 0);
+    return calls;
+}
+
+static void test_failures(gconstpointer options) {
+    static const int statuses[] = {1, 2, 700}; /* invalid value, out of memory, illegal address: the device is lost */
+    host.set_working(FALSE);
+    for (guint s = 0; s < G_N_ELEMENTS(statuses); s++) {
+        guint failures = 0;
+        int calls = play_with_failure(-1, 0, options, &failures);
+        g_assert_cmpuint(failures, ==, 0);
+        for (int n = 0; n < calls; n++)
+            play_with_failure(n, statuses[s], options, &failures);
+        g_test_message("status %d: %d calls, %u errors", statuses[s], calls, failures);
+        g_assert_cmpuint(failures, >, (guint)calls / 8); /* most of them are recorded: what fails there is run instead */
+    }
+    host.set_working(TRUE);
+}
+
 int main(int argc, char **argv) {
     init_tests(&argc, &argv);
     logged = g_string_new(NULL);
@@ -121,6 +177,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/cuda/device", test_device);
     g_test_add_func("/cuda/no-device", test_no_device);
     g_test_add_func("/cuda/max-vram", test_max_vram);
+    g_test_add_data_func("/cuda/failures/overlap", "backend=cuda overlap=always", test_failures);
+    g_test_add_data_func("/cuda/failures/alone", "backend=cuda overlap=never", test_failures);
     int result = run_tests();
     g_string_free(logged, TRUE);
     return result;

@@ -273,6 +273,8 @@ static void test_too_many(void) {
     Picture *second = submit(upscaler, 0);
     assert_refused(yonos_upscaler_submit(upscaler, &in->frame, &other->frame, 0, &error), &error,
                    "2 frames are in flight");
+    assert_refused(yonos_upscaler_prepare(upscaler, 9, 9, YONOS_FORMAT_RGB, NULL, &error), &error,
+                   "2 frames are in flight");
     /* A cancelled one is not in flight; those that are can be collected all the same. */
     assert_done(upscaler, first, &expected, 0);
     yonos_upscaler_cancel(upscaler);
