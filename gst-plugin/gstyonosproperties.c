@@ -277,8 +277,8 @@ static void install_ready_properties(GObjectClass *klass) {
                          255, DEFAULT_CUDA_DEVICE_ID, ready));
     add(klass, PROP_MAX_VRAM,
         g_param_spec_uint("max-vram", "Largest use of GPU memory",
-                          "MiB of the GPU's memory that may be used (0: all there is); where it does not suffice, tiles "
-                          "become smaller and one warning says so",
+                          "MiB of the GPU's memory that may be used (0: all there is); where it does not suffice, "
+                          "tiles become smaller and one warning says so",
                           0, G_MAXINT, 0, ready));
     add(klass, PROP_THREADS,
         g_param_spec_uint("threads", "Threads", "CPU threads (0: one per processor); changes no pixel", 0, 256, 0,
@@ -343,7 +343,8 @@ void gst_yonos_sr_install_properties(GObjectClass *klass) {
     add(klass, PROP_OVERLAP,
         g_param_spec_enum("overlap", "Overlap",
                           "Work on a frame while the next one is fetched and copied: more frames per second, one frame "
-                          "more of latency; changes no pixel, and does nothing where the result is converted or compared",
+                          "more of latency; changes no pixel, and does nothing where the result is converted or "
+                          "compared",
                           gst_yonos_overlap_get_type(), GST_YONOS_OVERLAP_AUTO, playing));
     add(klass, PROP_STATS_INTERVAL,
         g_param_spec_uint("stats-interval", "Statistics interval",

@@ -60,7 +60,8 @@ static guint choose_weight(GstYonosSR *self, const GstYonosSettings *settings, G
     GstClockTime time =
         gst_segment_to_running_time(&GST_BASE_TRANSFORM(self)->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     GstClockTime mean = gst_yonos_stats_mean(self->stats);
-    gint64 slack = clock_slack(self, time), kept = (gint64)gst_yonos_sr_keeping_time(self), cost = GST_CLOCK_TIME_IS_VALID(mean) ? (gint64)mean : 0;
+    gint64 slack = clock_slack(self, time), kept = (gint64)gst_yonos_sr_keeping_time(self),
+           cost = GST_CLOCK_TIME_IS_VALID(mean) ? (gint64)mean : 0;
     GST_OBJECT_LOCK(self);
     slack = MIN(slack, gst_yonos_late_slack(&self->late, time));
     if (slack != GST_YONOS_SLACK_UNKNOWN)

@@ -74,7 +74,8 @@ void tool_options_init(ToolOptions *o, GOptionContext *context) {
     const GOptionEntry entries[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
          "model folder, or the name of an installed model (default: yonos-lite-x2)", "DIR|NAME"},
-        {"backend", 'b', 0, G_OPTION_ARG_STRING, &o->backend, "auto, cpu, cuda or ref (default: auto); auto:N or cuda:N for GPU N", "NAME"},
+        {"backend", 'b', 0, G_OPTION_ARG_STRING, &o->backend,
+         "auto, cpu, cuda or ref (default: auto); auto:N or cuda:N for GPU N", "NAME"},
         {"precision", 'p', 0, G_OPTION_ARG_STRING, &o->precision, "auto, f32, bf16 or f16 (default: auto)", "NAME"},
         {"threads", 't', 0, G_OPTION_ARG_INT, &o->threads, "1 to 256; 0: one per processor (default)", "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "of the noise (default: 0)", "N"},

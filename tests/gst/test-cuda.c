@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The element on the CUDA backend, whose device is the host's stand-in (tests/cuda-host): which device, how much memory,
- * and calls that fail.
+ * The element on the CUDA backend, whose device is the host's stand-in (tests/cuda-host): which device, how much
+ * memory, and calls that fail.
  */
 #include <gmodule.h>
 
@@ -141,7 +141,8 @@ static int play_with_failure(int n, int status, const char *options, guint *fail
         flow = gst_harness_push(h, frame_new(rgb, i));
     gst_harness_push_event(h, gst_event_new_eos());
     int calls = host.calls() - start;
-    g_autofree char *text = wait_for_message(bus, GST_MESSAGE_ERROR), *second = wait_for_message(bus, GST_MESSAGE_ERROR);
+    g_autofree char *text = wait_for_message(bus, GST_MESSAGE_ERROR);
+    g_autofree char *second = wait_for_message(bus, GST_MESSAGE_ERROR);
     g_assert_null(second);
     g_assert_true(flow == GST_FLOW_OK || (flow == GST_FLOW_ERROR && text));
     if (text ? !strstr(text, "backend cuda: ") : gst_harness_buffers_received(h) != FRAMES)
@@ -164,7 +165,8 @@ static void test_failures(gconstpointer options) {
         for (int n = 0; n < calls; n++)
             play_with_failure(n, statuses[s], options, &failures);
         g_test_message("status %d: %d calls, %u errors", statuses[s], calls, failures);
-        g_assert_cmpuint(failures, >, (guint)calls / 8); /* most of them are recorded: what fails there is run instead */
+        /* Most of them are recorded: what cannot be is run instead. */
+        g_assert_cmpuint(failures, >, (guint)calls / 8);
     }
     host.set_working(TRUE);
 }

@@ -234,7 +234,8 @@ static Counts play(const char *source, const char *options) {
                         source, rgb, model_folder, on_cuda() ? "cuda" : "cpu", options);
     g_autoptr(GstElement) pipeline = gst_parse_launch(line, NULL);
     g_autoptr(GstElement) element = gst_bin_get_by_name(GST_BIN(pipeline), "y");
-    g_autoptr(GstPad) sink = gst_element_get_static_pad(element, "sink"), src = gst_element_get_static_pad(element, "src");
+    g_autoptr(GstPad) sink = gst_element_get_static_pad(element, "sink");
+    g_autoptr(GstPad) src = gst_element_get_static_pad(element, "src");
     g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
     gst_pad_add_probe(sink, GST_PAD_PROBE_TYPE_BUFFER, count_in, &counts, NULL);
     gst_pad_add_probe(src, GST_PAD_PROBE_TYPE_BUFFER, count_out, &counts, NULL);
