@@ -9,6 +9,7 @@
  *   module.c      the entry point: driver, device, stream, libraries, op table
  *   error.c       every status of the CUDA runtime as a GError
  *   memory.c      device and pinned memory, uploads and downloads
+ *   driver.c      copies from and to other contexts' memory
  *   weights.c     the model's constants, packed once per backend
  *   current.c     current tiles, seed, frame number
  *   graph.c       recording and replaying
@@ -30,6 +31,7 @@
 typedef struct _CudaLibraries CudaLibraries;
 typedef struct _CudaCurrent CudaCurrent;
 typedef struct _CudaTune CudaTune;
+typedef struct _CudaDriver CudaDriver;
 
 typedef struct {
     YonosBackend base;
@@ -41,6 +43,7 @@ typedef struct {
     CudaLibraries *libraries;
     CudaCurrent *current;
     CudaTune *tune;
+    CudaDriver *driver_calls; /* driver.c */
     GHashTable *weights;  /* weights.c */
     gsize weight_bytes;
     GHashTable *blocks;   /* memory.c: device memory -> bytes */
@@ -110,6 +113,13 @@ void cuda_libraries_free(CudaLibraries *libraries);
 const char *cuda_libraries_versions(const CudaLibraries *libraries);
 
 /* ---- the table -------------------------------------------------------------------------------------- */
+
+/* Finds the driver's functions that frame.c needs. */
+gboolean cuda_driver_open(YonosCuda *cuda, GError **error);
+/* Copies rows between the caller's frame, which is in the memory of another context, and a picture of ours; both have the
+ * format's planes. In `stream`'s order. */
+gboolean cuda_copy_frame(YonosCuda *cuda, const YonosFrame *to, const YonosFrame *from, cudaStream_t stream,
+                         GError **error);
 
 /* The backend's collect() (frame.c). */
 gboolean cuda_collect(const YonosKernel *unpack, int slot, GError **error);

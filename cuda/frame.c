@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * PACK and UNPACK. Frames pass through a picture in pinned memory and one of the same layout on the device: the caller's
- * memory is pageable and has any strides.
+ * memory is pageable and has any strides. Frames in the memory of another CUDA context pass through the latter alone.
  *
  * Both pictures are there YONOS_IN_FLIGHT times, and each direction has its own stream: while the networks work on one
  * frame, the next goes up and the one before comes down. PACK waits for the upload, the download for UNPACK, collect() for
@@ -108,14 +108,20 @@ static gboolean prepare_pack(YonosKernel *kernel, GError **error) {
     return prepare(kernel, kernel->node->out->shape, error);
 }
 
+static gboolean upload(YonosCuda *cuda, const Staging *s, Slot *slot, const YonosFrame *in, GError **error) {
+    if (in->cuda_context)
+        return cuda_copy_frame(cuda, &slot->device, in, cuda->to_device, error);
+    copy_frame(s, &slot->host, in);
+    return cuda_call(cuda, error, cudaMemcpyAsync, slot->device.plane[0], slot->host.plane[0], s->bytes,
+                     cudaMemcpyHostToDevice, cuda->to_device);
+}
+
 static gboolean run_pack(const YonosKernel *kernel, const YonosRun *run, GError **error) {
     YonosCuda *cuda = cuda_of(kernel);
     Staging *s = kernel->data;
     Slot *slot = &s->slot[run->slot];
     YonosCudaTensor out = cuda_tensor(run, kernel->node->out);
-    copy_frame(s, &slot->host, run->in);
-    return cuda_call(cuda, error, cudaMemcpyAsync, slot->device.plane[0], slot->host.plane[0], s->bytes,
-                     cudaMemcpyHostToDevice, cuda->to_device) &&
+    return upload(cuda, s, slot, run->in, error) &&
            cuda_call(cuda, error, cudaEventRecord, slot->copied, cuda->to_device) &&
            cuda_call(cuda, error, cudaStreamWaitEvent, cuda->stream, slot->copied, 0) &&
            cuda_launch(cuda, error, yonos_cuda_pack, &out, &slot->device, kernel->node->attr.frame.alpha,
@@ -126,6 +132,13 @@ static gboolean run_pack(const YonosKernel *kernel, const YonosRun *run, GError 
 
 static gboolean prepare_unpack(YonosKernel *kernel, GError **error) {
     return prepare(kernel, kernel->node->in[0]->shape, error);
+}
+
+static gboolean download(YonosCuda *cuda, const Staging *s, const Slot *slot, GError **error) {
+    if (slot->to.cuda_context)
+        return cuda_copy_frame(cuda, &slot->to, &slot->device, cuda->from_device, error);
+    return cuda_call(cuda, error, cudaMemcpyAsync, slot->host.plane[0], slot->device.plane[0], s->bytes,
+                     cudaMemcpyDeviceToHost, cuda->from_device);
 }
 
 static gboolean run_unpack(const YonosKernel *kernel, const YonosRun *run, GError **error) {
@@ -140,8 +153,7 @@ static gboolean run_unpack(const YonosKernel *kernel, const YonosRun *run, GErro
     return cuda_launch(cuda, error, yonos_cuda_unpack, &slot->device, &x, node->in[1] ? &alpha : NULL, cuda->stream) &&
            cuda_call(cuda, error, cudaEventRecord, slot->made, cuda->stream) &&
            cuda_call(cuda, error, cudaStreamWaitEvent, cuda->from_device, slot->made, 0) &&
-           cuda_call(cuda, error, cudaMemcpyAsync, slot->host.plane[0], slot->device.plane[0], s->bytes,
-                     cudaMemcpyDeviceToHost, cuda->from_device) &&
+           download(cuda, s, slot, error) &&
            cuda_call(cuda, error, cudaEventRecord, slot->copied, cuda->from_device);
 }
 
@@ -151,7 +163,8 @@ gboolean cuda_collect(const YonosKernel *unpack, int slot, GError **error) {
     const Slot *from = &s->slot[slot];
     if (!cuda_enter(cuda, error) || !cuda_call(cuda, error, cudaEventSynchronize, from->copied))
         return FALSE;
-    copy_frame(s, &from->to, &from->host);
+    if (!from->to.cuda_context)
+        copy_frame(s, &from->to, &from->host);
     return TRUE;
 }
 

@@ -135,7 +135,7 @@ static YonosDType dtype_of(YonosPrecision precision) {
 static gboolean open_parts(YonosCuda *cuda, GError **error) {
     cuda->weights = cuda_weights_new();
     cuda->libraries = cuda_libraries_new(cuda, error);
-    if (!cuda->libraries || !cuda_current_new(cuda, error))
+    if (!cuda->libraries || !cuda_current_new(cuda, error) || !cuda_driver_open(cuda, error))
         return FALSE;
     g_autofree char *circumstances = g_strdup_printf("%s, driver %d, %s", cuda->label, cuda->driver,
                                                      cuda_libraries_versions(cuda->libraries));
@@ -160,6 +160,7 @@ static void destroy(YonosBackend *backend) {
     for (gsize i = 0; i < G_N_ELEMENTS(streams); i++)
         if (streams[i])
             cudaStreamDestroy(streams[i]);
+    g_free(cuda->driver_calls);
     g_free(cuda->label);
     g_free(cuda);
 }
@@ -174,7 +175,7 @@ YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GEr
     backend->name = "cuda";
     backend->threads = 1;
     backend->tile_batch = TILE_BATCH;
-    backend->asynchronous = TRUE;
+    backend->asynchronous = backend->device_frames = TRUE;
     backend->dtype = dtype_of(precision);
     for (int i = 0; i < YONOS_OP_COUNT; i++)
         backend->op[i] = (YonosOp){prepare_node, run_node, release_node};

@@ -64,7 +64,12 @@ static gboolean check_kind(const YonosUpscaler *upscaler, int width, int height,
     return TRUE;
 }
 
-static gboolean check_memory(const YonosFrame *frame, const char *which, GError **error) {
+static gboolean check_memory(const YonosUpscaler *upscaler, const YonosFrame *frame, const char *which,
+                             GError **error) {
+    if (frame->cuda_context && !upscaler->backend->device_frames)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                          "%s frame: is in a GPU's memory, which backend %s cannot use; use cuda, or the host's memory",
+                          which, upscaler->backend->name);
     const YonosFormatInfo *info = yonos_format_get_info(frame->format);
     int sample = info->depth / 8 + (info->depth % 8 != 0); /* bytes of one component: what planes are aligned to */
     for (int i = 0; i < info->planes; i++) {
@@ -76,6 +81,9 @@ static gboolean check_memory(const YonosFrame *frame, const char *which, GError 
                               "%s frame: the stride of plane %d is %" G_GSSIZE_FORMAT
                               " bytes, but a row of %d pixels of %s takes %" G_GSSIZE_FORMAT,
                               which, i, stride, frame->width, info->name, row);
+        if (frame->cuda_context && stride < 0)
+            return yonos_fail(error, YONOS_ERROR_ARGUMENT,
+                              "%s frame: the stride of plane %d is negative, which a GPU's memory cannot have", which, i);
         if ((gsize)frame->plane[i] % (gsize)sample != 0 || stride % sample != 0)
             return yonos_fail(error, YONOS_ERROR_ARGUMENT,
                               "%s frame: plane %d of %s and its stride must be multiples of %d bytes", which, i,
@@ -230,7 +238,7 @@ static gboolean check_frames(const YonosUpscaler *upscaler, const YonosFrame *in
         return yonos_fail(error, YONOS_ERROR_ARGUMENT,
                           "output frame: %d x %d instead of %d x the input's size, %d x %d", out->width, out->height,
                           scale, in->width * scale, in->height * scale);
-    return check_memory(in, "input", error) && check_memory(out, "output", error);
+    return check_memory(upscaler, in, "input", error) && check_memory(upscaler, out, "output", error);
 }
 
 gboolean yonos_upscaler_submit(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out, guint64 frame_number,
@@ -270,8 +278,10 @@ gboolean yonos_upscaler_collect(YonosUpscaler *upscaler, GError **error) {
 
 void yonos_upscaler_discard(YonosUpscaler *upscaler) {
     g_return_if_fail(upscaler != NULL);
+    yonos_shared_lock_run(upscaler->shared);
     for (guint i = 0; i < upscaler->n_flight; i++)
         yonos_plan_discard(upscaler->flight[i]);
+    yonos_shared_unlock_run(upscaler->shared);
     upscaler->n_flight = 0;
 }
 

@@ -70,13 +70,15 @@ typedef struct {
     gboolean chroma_cosited_v; /* chroma samples sit on even luma rows (top-left); FALSE: between two */
 } YonosColour;
 
-/* A picture in memory that the caller owns. Strides are in bytes and may be negative. */
+/* A picture in memory that the caller owns. Strides are in bytes and may be negative in the host's memory. */
 typedef struct {
     YonosFormat format;
     int width, height;        /* pixels */
     void *plane[4];
     gssize stride[4];
     YonosColour colour;
+    void *cuda_context;       /* the CUcontext whose device memory the planes are in, all work on which is done;
+                                 NULL: the host's memory, the only kind that backends other than cuda take */
 } YonosFrame;
 
 /* ---- models ---------------------------------------------------------------- */
@@ -191,8 +193,9 @@ YONOS_API gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFr
 /*
  * The same in two calls, so that a device can take one frame up, work on another and bring a third one back at the same
  * time: submit begins a frame, collect waits for the oldest one in flight and completes its `out`. The pixels are those
- * of process. At most YONOS_IN_FLIGHT frames are in flight; they may be of different kinds. submit has read `in` when it
- * returns; `out` must stay until its frame is collected or discarded, and what is in it until then is undefined.
+ * of process. At most YONOS_IN_FLIGHT frames are in flight; they may be of different kinds. submit has read an `in` of
+ * the host's memory when it returns; one of a device's memory must stay, as `out` must, until the frame is collected. What
+ * is in `out` until then is undefined.
  * A frame whose submit fails is not in flight; one whose collect fails no longer is. Errors: submit: those of process;
  * collect: DEVICE, ARGUMENT (no frame is in flight).
  */
@@ -200,7 +203,8 @@ YONOS_API gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFr
 YONOS_API gboolean yonos_upscaler_submit(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out,
                                          guint64 frame_number, GError **error);
 YONOS_API gboolean yonos_upscaler_collect(YonosUpscaler *upscaler, GError **error);
-/* Forgets the frames in flight without waiting for them; nothing touches their `out` any more. */
+/* Forgets the frames in flight, without waiting for them where they are in the host's memory; nothing touches their
+ * memory any more. */
 YONOS_API void yonos_upscaler_discard(YonosUpscaler *upscaler);
 
 /*

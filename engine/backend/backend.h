@@ -63,6 +63,7 @@ struct _YonosBackend {
     int tile_batch;           /* how many tiles at once pay; 0: each by itself */
     gsize memory_limit;       /* bytes that allocate() may give in all, set by the user; 0: no limit. Devices only */
     gboolean asynchronous;    /* run() returns before the work is done */
+    gboolean device_frames;   /* PACK and UNPACK take frames with a cuda_context */
     gboolean parallel_runs;   /* kernels of different plans may run in several threads at once; preparing never may */
     YonosOp op[YONOS_OP_COUNT];
 
@@ -76,8 +77,8 @@ struct _YonosBackend {
     gboolean (*finish)(YonosBackend *backend, GError **error);
     /*
      * Optional: waits until the frame is done that the UNPACK `unpack` made in its latest run with this slot, and
-     * completes the caller's memory, which is not touched at any other time. The next run with the slot may come without
-     * it. In any thread, beside runs of other plans. NULL: the frame is complete when run() returns. Errors: DEVICE.
+     * completes the caller's memory, which is not touched at any other time unless it is a device's. The next run with the
+     * slot may come without it. In any thread, beside runs of other plans. NULL: the frame is complete when run() returns. Errors: DEVICE.
      */
     gboolean (*collect)(const YonosKernel *unpack, int slot, GError **error);
     /*
@@ -118,7 +119,7 @@ YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, GErro
  */
 #define YONOS_CUDA_MODULE "libyonos-cuda." G_MODULE_SUFFIX
 #define YONOS_CUDA_ENTRY "yonos_cuda_open"
-enum { YONOS_BACKEND_ABI = 4 }; /* to be raised when this header or graph.h changes */
+enum { YONOS_BACKEND_ABI = 5 }; /* to be raised when this header or graph.h changes */
 typedef YonosBackend *(*YonosCudaEntry)(int abi, YonosPrecision precision, int device, GError **error);
 
 /* ref's table, which others start from. */

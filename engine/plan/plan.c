@@ -35,6 +35,7 @@ struct _YonosPlan {
     void **data; /* per tensor id */
     YonosRun run;
     guint submitted, collected;      /* frames so far; the difference is in flight */
+    gboolean device_frames;          /* one of them has been in a device's memory */
     const YonosKernel *unpack;       /* NULL where there is none */
     YonosPlanInfo info;
     YonosReuse *reuse;               /* NULL: every tile runs */
@@ -347,6 +348,7 @@ gboolean yonos_plan_submit(YonosPlan *plan, const YonosFrame *in, YonosFrame *ou
     plan->run.seed = seed;
     plan->run.frame = frame;
     plan->run.row = plan->run.column = 0;
+    plan->device_frames = plan->device_frames || (in && in->cuda_context) || (out && out->cuda_context);
     plan->run.slot = (int)(plan->submitted % YONOS_IN_FLIGHT);
     gboolean ok = run_section(plan, YONOS_SECTION_HEAD, cancel, error) && run_tiles(plan, cancel, error) &&
                   run_section(plan, YONOS_SECTION_TAIL, cancel, error);
@@ -354,6 +356,8 @@ gboolean yonos_plan_submit(YonosPlan *plan, const YonosFrame *in, YonosFrame *ou
     plan->run.out = NULL;
     plan->warm = plan->warm || ok;
     plan->submitted += ok;
+    if (!ok && plan->device_frames)
+        plan->backend->finish(plan->backend, NULL); /* the caller gets its memory back */
     return ok;
 }
 
@@ -366,6 +370,8 @@ gboolean yonos_plan_collect(YonosPlan *plan, GError **error) {
 }
 
 void yonos_plan_discard(YonosPlan *plan) {
+    if (plan->device_frames && plan->submitted != plan->collected)
+        plan->backend->finish(plan->backend, NULL);
     plan->collected = plan->submitted;
 }
 

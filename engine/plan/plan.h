@@ -35,8 +35,8 @@ YonosPlan *yonos_plan_new(YonosBackend *backend, YonosGraph *graph, gboolean kee
 void yonos_plan_free(YonosPlan *plan);
 
 /*
- * Begins a frame: gives all sections to the backend. in and out may be NULL where the graph has no PACK/UNPACK; `in` has
- * been read on return, `out` must stay until the frame is collected or discarded. At most YONOS_IN_FLIGHT frames may be
+ * Begins a frame: gives all sections to the backend. in and out may be NULL where the graph has no PACK/UNPACK; `in` of
+ * the host's memory has been read on return, all else must stay until the frame is collected or discarded. At most YONOS_IN_FLIGHT frames may be
  * in flight. `cancel` may be NULL: an atomic int that is read before every node. Errors: CANCELLED, DEVICE; the frame
  * then is not in flight.
  */
@@ -44,7 +44,7 @@ gboolean yonos_plan_submit(YonosPlan *plan, const YonosFrame *in, YonosFrame *ou
                            const int *cancel, GError **error);
 /* Waits for the oldest frame in flight, of which there must be one, and completes it. Errors: DEVICE. */
 gboolean yonos_plan_collect(YonosPlan *plan, GError **error);
-/* Forgets all frames in flight; does not wait. */
+/* Forgets all frames in flight; waits for them where one is in a device's memory. */
 void yonos_plan_discard(YonosPlan *plan);
 
 /* Submits and collects one frame; none may be in flight. */

@@ -3,7 +3,7 @@
  * Stand-ins for what calls cuDNN and cuBLASLt (cuda/libraries.c, conv.c, gemm.c, attention.c): ref's operations, put into
  * the backend's stream. Device memory is the host's.
  */
-#include "cuda.h"
+#include "../../cuda/cuda.h"
 
 #include "host.h"
 

@@ -4,6 +4,7 @@
  */
 #include "runtime.h"
 
+#include <cuda.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,7 @@ typedef std::map<const char *, size_t> Blocks;
 static struct State {
     std::recursive_mutex lock;
     std::vector<CUstream_st *> streams;
-    Blocks device, pinned;
+    Blocks device, pinned, other; /* other: of another context */
     size_t used = 0, limit = SIZE_MAX;
     int devices = 1, driver = 13000, capability = 90;
     int calls = 0, graph_launches = 0, until_failure = -1;
@@ -500,5 +501,63 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stre
     if (!is_inside(state.device, to, bytes))
         return finish(cudaErrorInvalidValue);
     cuda_host::enqueue(stream, [to, value, bytes] { memset(to, value, bytes); });
+    return cudaSuccess;
+}
+
+/* ---- other contexts -------------------------------------------------------------------------------- */
+
+static const CUcontext own_context = reinterpret_cast<CUcontext>(1);
+
+void *cuda_host_other_allocate(size_t bytes) {
+    Lock lock(state.lock);
+    return allocate(&state.other, bytes);
+}
+
+void cuda_host_other_free(void *memory) {
+    Lock lock(state.lock);
+    state.other.erase(static_cast<char *>(memory));
+    free(memory);
+}
+
+static CUresult get_current(CUcontext *context) {
+    Lock lock(state.lock);
+    *context = own_context;
+    return cuda_host::begin_call("cuCtxGetCurrent");
+}
+
+/* Whether all rows are in the context's memory. */
+static bool is_rows(CUdeviceptr start, CUcontext context, size_t pitch, size_t width, size_t height) {
+    const Blocks &blocks = context == own_context ? state.device : state.other;
+    return pitch >= width && height > 0 &&
+           is_inside(blocks, reinterpret_cast<const void *>(start), pitch * (height - 1) + width);
+}
+
+static CUresult copy_3d_peer_async(const CUDA_MEMCPY3D_PEER *given, CUstream stream) {
+    Lock lock(state.lock);
+    if (cudaError_t status = cuda_host::begin_call("cuMemcpy3DPeerAsync"))
+        return status;
+    const CUDA_MEMCPY3D_PEER c = *given;
+    if (c.Depth != 1 || !is_rows(c.srcDevice, c.srcContext, c.srcPitch, c.WidthInBytes, c.Height) ||
+        !is_rows(c.dstDevice, c.dstContext, c.dstPitch, c.WidthInBytes, c.Height))
+        return finish(cudaErrorInvalidValue);
+    cuda_host::enqueue(stream, [c] {
+        for (size_t y = 0; y < c.Height; y++)
+            memcpy(reinterpret_cast<char *>(c.dstDevice) + y * c.dstPitch,
+                   reinterpret_cast<const char *>(c.srcDevice) + y * c.srcPitch, c.WidthInBytes);
+    });
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDriverEntryPointByVersion(const char *symbol, void **function, unsigned version,
+                                             unsigned long long flags, enum cudaDriverEntryPointQueryResult *result) {
+    (void)version;
+    (void)flags;
+    BEGIN_CALL();
+    *function = NULL;
+    if (strcmp(symbol, "cuCtxGetCurrent") == 0)
+        *function = reinterpret_cast<void *>(get_current);
+    else if (strcmp(symbol, "cuMemcpy3DPeerAsync") == 0)
+        *function = reinterpret_cast<void *>(copy_3d_peer_async);
+    *result = *function ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
     return cudaSuccess;
 }

@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 
+#include "backend/format.h"
 #include "cuda_runtime_api.h"
 #include "host.h"
 #include "plan/plan.h"
@@ -138,6 +139,104 @@ static void test_in_flight(gconstpointer data) {
     }
 }
 
+/* ---- frames in another context's memory --------------------------------------------------------------- */
+
+static void copy_rows(const YonosFrame *to, const YonosFrame *from) {
+    const YonosFormatInfo *info = yonos_format_get_info(from->format);
+    for (int i = 0; i < info->planes; i++)
+        for (int y = 0; y < yonos_format_rows(info, i, from->height); y++)
+            memcpy((char *)to->plane[i] + y * to->stride[i], (const char *)from->plane[i] + y * from->stride[i],
+                   yonos_format_row_bytes(info, i, from->width));
+}
+
+/* A frame like `host`, in a block of its own for each plane; freed by other_free(). */
+static YonosFrame other_new(const YonosFrame *host) {
+    const YonosFormatInfo *info = yonos_format_get_info(host->format);
+    YonosFrame frame = *host;
+    frame.cuda_context = CUDA_HOST_OTHER_CONTEXT;
+    for (int i = 0; i < info->planes; i++) {
+        frame.stride[i] = (gssize)yonos_format_row_bytes(info, i, host->width) + 32 * (i + 1);
+        frame.plane[i] =
+            cuda_host_other_allocate((gsize)frame.stride[i] * (gsize)yonos_format_rows(info, i, host->height));
+    }
+    copy_rows(&frame, host);
+    return frame;
+}
+
+static void other_free(YonosFrame *frame) {
+    for (int i = 0; i < yonos_format_get_info(frame->format)->planes; i++)
+        cuda_host_other_free(frame->plane[i]);
+}
+
+/* Frames from and to the host's memory and another context's give the same pictures, two in flight. */
+static void test_other_context(gconstpointer data) {
+    enum { FRAMES = 6 };
+    const Case *c = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(YonosModel) model = open_model(c);
+    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, &error);
+    g_autoptr(YonosPlan) alone = make_plan(c, model, cuda, &error), plan = make_plan(c, model, cuda, &error);
+    g_assert_no_error(error);
+    int scale = yonos_model_get_scale(model);
+    Picture *in[FRAMES], *out[FRAMES];
+    YonosFrame other_in[FRAMES], other_out[FRAMES];
+    for (int i = 0; i <= FRAMES; i++) {
+        if (i < FRAMES) {
+            in[i] = picture_new(c->format, c->width, c->height, c->layout);
+            out[i] = picture_new(c->format, c->width * scale, c->height * scale, c->layout);
+            picture_fill_noise(in[i], (guint32)i);
+            other_in[i] = other_new(&in[i]->frame);
+            other_out[i] = other_new(&out[i]->frame);
+            /* Each way in with each way out. */
+            yonos_plan_submit(plan, i % 2 ? &in[i]->frame : &other_in[i], i / 2 % 2 ? &out[i]->frame : &other_out[i],
+                              7 + (guint64)i / 2, (guint64)i, NULL, &error);
+            g_assert_no_error(error);
+        }
+        if (i > 0)
+            yonos_plan_collect(plan, &error);
+        g_assert_no_error(error);
+    }
+    for (int i = 0; i < FRAMES; i++) {
+        g_autoptr(Picture) expected = run_plan(c, alone, scale, (guint64)i, &error);
+        g_assert_no_error(error);
+        if (i / 2 % 2 == 0)
+            copy_rows(&out[i]->frame, &other_out[i]);
+        g_assert_true(picture_is_intact(out[i]));
+        g_assert_true(picture_equal(out[i], expected));
+        other_free(&other_in[i]);
+        other_free(&other_out[i]);
+        picture_free(in[i]);
+        picture_free(out[i]);
+    }
+}
+
+/* What becomes of a discarded or a failed frame no longer touches the caller's memory. */
+static void test_other_context_given_back(void) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(YonosModel) model = open_model(&tiny);
+    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, tiny.precision, 0, &error);
+    g_autoptr(YonosPlan) plan = make_plan(&tiny, model, cuda, &error);
+    g_autoptr(Picture) in = picture_new(tiny.format, tiny.width, tiny.height, tiny.layout);
+    g_autoptr(Picture) out = picture_new(tiny.format, 2 * tiny.width, 2 * tiny.height, tiny.layout);
+    picture_fill_noise(in, 1);
+    int failures = 0;
+    for (int n = 0; n < 60; n++) {
+        YonosFrame other_in = other_new(&in->frame), other_out = other_new(&out->frame);
+        cuda_host_fail_after(n, cudaErrorInvalidValue);
+        gboolean ok = yonos_plan_submit(plan, &other_in, &other_out, 0, 0, NULL, &error);
+        cuda_host_fail_after(-1, 0);
+        failures += !ok;
+        g_clear_error(&error);
+        if (ok)
+            yonos_plan_discard(plan);
+        other_free(&other_in);
+        other_free(&other_out);
+    }
+    g_assert_cmpint(failures, >, 10);
+    g_autoptr(Picture) after = run_plan(&tiny, plan, 2, 3, &error);
+    g_assert_no_error(error);
+}
+
 /* Two plans take turns on one backend, one of them with reuse: tiles and seeds of one are not the other's. */
 static void test_two_plans(void) {
     Case tiled = tiny;
@@ -192,13 +291,16 @@ static void whole_life(const Case *c, YonosModel *model, GError **error) {
     g_clear_pointer(&first, picture_free);
     g_autoptr(Picture) in = picture_new(c->format, c->width, c->height, c->layout);
     g_autoptr(Picture) out = picture_new(c->format, c->width * scale, c->height * scale, c->layout);
-    gboolean ok = plan && !*error;
-    for (int i = 0; ok && i < YONOS_IN_FLIGHT; i++)
-        ok = yonos_plan_submit(plan, &in->frame, &out->frame, 0, 0, NULL, error);
-    ok = ok && yonos_plan_collect(plan, error); /* the other one is left in flight */
+    YonosFrame other_in = other_new(&in->frame), other_out = other_new(&out->frame);
+    gboolean ok = plan && !*error && yonos_plan_submit(plan, &in->frame, &out->frame, 0, 0, NULL, error) &&
+                  yonos_plan_submit(plan, &other_in, &other_out, 0, 0, NULL, error) && yonos_plan_collect(plan, error) &&
+                  yonos_plan_collect(plan, error) &&
+                  yonos_plan_submit(plan, &in->frame, &out->frame, 0, 0, NULL, error); /* and is left in flight */
     g_assert_true(ok == (*error == NULL));
     g_clear_pointer(&plan, yonos_plan_free);
     g_clear_pointer(&cuda, yonos_backend_close);
+    other_free(&other_in);
+    other_free(&other_out);
 }
 
 /* Calls whose failure changes nothing that a caller could see: freeing, and what recordings can do without. */
@@ -319,7 +421,10 @@ int main(int argc, char **argv) {
     for (gsize i = 0; i < G_N_ELEMENTS(in_flight); i++) {
         g_autofree char *path = g_strconcat("/backend/in-flight/", in_flight[i].name, NULL);
         g_test_add_data_func(path, &in_flight[i].c, test_in_flight);
+        g_autofree char *other = g_strconcat("/backend/other-context/", in_flight[i].name, NULL);
+        g_test_add_data_func(other, &in_flight[i].c, test_other_context);
     }
+    g_test_add_func("/backend/other-context/given-back", test_other_context_given_back);
     g_test_add_func("/backend/two-plans", test_two_plans);
     g_test_add_data_func("/backend/failures/once", GINT_TO_POINTER(cudaErrorInvalidValue), test_failures);
     g_test_add_data_func("/backend/failures/memory", GINT_TO_POINTER(cudaErrorMemoryAllocation), test_failures);

@@ -144,6 +144,12 @@ static void test_frames(void) {
     Frames f = {new_upscaler(0), picture_new(YONOS_FORMAT_I420, 10, 6, PICTURE_PADDED),
                 picture_new(YONOS_FORMAT_I420, 20, 12, PICTURE_PADDED)};
     refuse_planes(&f, 3, 10);
+    YonosFrame device = f.in->frame;
+    device.cuda_context = &device;
+    expect_input(&f, &device, "input frame: is in a GPU's memory, which backend cpu cannot use");
+    device = f.out->frame;
+    device.cuda_context = &device;
+    expect_output(&f, &device, "output frame: is in a GPU's memory");
     YonosFrame out = f.out->frame;
     out.width = 19;
     expect_output(&f, &out, "20 x 12");
