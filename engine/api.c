@@ -353,6 +353,7 @@ void yonos_upscaler_get_info(const YonosUpscaler *upscaler, YonosUpscalerInfo *i
         .weight_bytes = weight_bytes,
         .tiles_run = upscaler->tiles_run,
         .tiles_reused = upscaler->tiles_reused,
+        .device_frames = backend->device_frames,
         .asynchronous = backend->asynchronous,
     };
     const YonosPlan *plan = upscaler->kept[0].plan;

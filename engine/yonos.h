@@ -161,6 +161,7 @@ typedef struct {
     guint64 arena_bytes, peak_live_bytes, workspace_bytes, weight_bytes;
     double flops;             /* 2 x multiply-adds of the convolutions and matrix products of one frame */
     guint64 tiles_run, tiles_reused; /* of all frames so far; reused by yonos_upscaler_set_reuse() */
+    gboolean device_frames;   /* frames may be in a CUDA device's memory */
     gboolean asynchronous;    /* frames in flight are worked on by themselves; FALSE: yonos_upscaler_submit() works */
 } YonosUpscalerInfo;
 

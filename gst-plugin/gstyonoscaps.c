@@ -4,6 +4,8 @@
  */
 #include "gstyonoscaps.h"
 
+#include "gstyonoscuda.h"
+
 static gboolean scale_int(gint value, gint scale, gboolean up, gint *out) {
     if (up ? value > GST_YONOS_MAX_SIDE / scale : value % scale != 0)
         return FALSE;
@@ -101,6 +103,17 @@ static gboolean is_possible(const GstStructure *structure, gint scale, gboolean 
     return !up || (scale_field(scaled, "width", scale, up) && scale_field(scaled, "height", scale, up));
 }
 
+static gboolean is_cuda(const GstCapsFeatures *features) {
+    return gst_caps_features_contains(features, GST_YONOS_CUDA_MEMORY);
+}
+
+/* Of frames in the other memory; NULL for a memory that is neither. Transfer full. */
+static GstCapsFeatures *other_memory(const GstCapsFeatures *features) {
+    if (gst_caps_features_is_equal(features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
+        return gst_caps_features_new(GST_YONOS_CUDA_MEMORY, NULL);
+    return is_cuda(features) ? gst_caps_features_new(GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY, NULL) : NULL;
+}
+
 static void append(GstCaps *caps, GstStructure *structure, const GstCapsFeatures *features) {
     GstCapsFeatures *copy = gst_caps_features_copy(features);
     if (gst_caps_is_subset_structure_full(caps, structure, copy)) {
@@ -111,7 +124,7 @@ static void append(GstCaps *caps, GstStructure *structure, const GstCapsFeatures
     }
 }
 
-GstCaps *gst_yonos_caps_transform(const GstCaps *caps, gint scale, gboolean up) {
+GstCaps *gst_yonos_caps_transform(const GstCaps *caps, gint scale, gboolean up, gboolean cuda) {
     GstCaps *out = gst_caps_new_empty();
     for (guint pass = 0; pass < 4; pass++) {
         gboolean any_format = pass % 2 == 1, any_size = pass >= 2;
@@ -125,8 +138,26 @@ GstCaps *gst_yonos_caps_transform(const GstCaps *caps, gint scale, gboolean up) 
                 free_format(s);
             if (any_size)
                 free_size(s, scale, up);
-            append(out, g_steal_pointer(&s), gst_caps_get_features(caps, i));
+            const GstCapsFeatures *features = gst_caps_get_features(caps, i);
+            GstCapsFeatures *other = cuda ? other_memory(features) : NULL;
+            append(out, gst_structure_copy(s), features);
+            if (other) {
+                append(out, g_steal_pointer(&s), other);
+                gst_caps_features_free(other);
+            }
         }
     }
+    return out;
+}
+
+GstCaps *gst_yonos_caps_without_cuda(GstCaps *caps) {
+    GstCaps *out = gst_caps_new_empty();
+    for (guint i = 0; i < gst_caps_get_size(caps); i++) {
+        const GstCapsFeatures *features = gst_caps_get_features(caps, i);
+        if (!is_cuda(features))
+            gst_caps_append_structure_full(out, gst_structure_copy(gst_caps_get_structure(caps, i)),
+                                           gst_caps_features_copy(features));
+    }
+    gst_caps_unref(caps);
     return out;
 }

@@ -13,10 +13,11 @@
 
 /*
  * Caps of the other pad, the best first: same format and exact size (width and height times `scale` when `up`, from
- * sink to src, else divided by it), any format and exact size, same format and any size, anything. Sizes that would
- * grow beyond GST_YONOS_MAX_SIDE drop out, so absurd ones leave no caps at all. Transfer full.
+ * sink to src, else divided by it), any format and exact size, same format and any size, anything. With `cuda` each of
+ * these once more in the other memory, system or CUDA. Sizes that would grow beyond GST_YONOS_MAX_SIDE drop out, so
+ * absurd ones leave no caps at all. Transfer full.
  */
-GstCaps *gst_yonos_caps_transform(const GstCaps *caps, gint scale, gboolean up);
+GstCaps *gst_yonos_caps_transform(const GstCaps *caps, gint scale, gboolean up, gboolean cuda);
 
 /*
  * Chooses among `others`, which the other pad can do, the caps for fixed `caps`: the exact size where it is possible,
@@ -25,6 +26,9 @@ GstCaps *gst_yonos_caps_transform(const GstCaps *caps, gint scale, gboolean up);
  * size, which changes. Takes `others`. Transfer full.
  */
 GstCaps *gst_yonos_caps_fixate(const GstCaps *caps, GstCaps *others, gint scale, gboolean up);
+
+/* Without the frames in CUDA memory. Takes `caps`. Transfer full. */
+GstCaps *gst_yonos_caps_without_cuda(GstCaps *caps);
 
 /*
  * Where in an output frame the picture lies: all of it, or with `borders` the largest centred part that keeps the

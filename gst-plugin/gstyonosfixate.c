@@ -163,7 +163,7 @@ GstCaps *gst_yonos_caps_fixate(const GstCaps *caps, GstCaps *others, gint scale,
         return fixate_towards_sink(others, from, scale);
     if (!gst_yonos_info(&in, caps))
         return gst_caps_fixate(others);
-    g_autoptr(GstCaps) wishes = gst_yonos_caps_transform(caps, scale, TRUE);
+    g_autoptr(GstCaps) wishes = gst_yonos_caps_transform(caps, scale, TRUE, TRUE);
     g_autoptr(GstCaps) possible = NULL;
     for (guint i = 0; i < gst_caps_get_size(wishes) && !possible; i++) {
         g_autoptr(GstCaps) wish = gst_caps_copy_nth(wishes, i);
@@ -179,7 +179,8 @@ GstCaps *gst_yonos_caps_fixate(const GstCaps *caps, GstCaps *others, gint scale,
     refit_width(s, free_size, &in, scale);
     fixate_colour(s, &in, gst_structure_has_field(from, "colorimetry"));
     gst_caps_unref(others);
-    others = gst_caps_new_full(s, NULL);
+    others = gst_caps_new_empty();
+    gst_caps_append_structure_full(others, s, gst_caps_features_copy(gst_caps_get_features(possible, 0)));
     return gst_caps_fixate(others);
 }
 

@@ -38,6 +38,15 @@ GstClockTime gst_yonos_sr_keeping_time(GstYonosSR *self) {
 
 /* ---- completing -------------------------------------------------------------------------------------- */
 
+static void unmap(GstYonosBegun *begun) {
+    if (!begun->in_flight)
+        return;
+    gst_video_frame_unmap(&begun->out);
+    if (begun->keeps_in)
+        gst_video_frame_unmap(&begun->in);
+    begun->in_flight = FALSE;
+}
+
 static GstFlowReturn complete(GstYonosSR *self, GstYonosBegun *begun) {
     g_autoptr(GError) error = NULL;
     if (!begun->in_flight)
@@ -45,8 +54,7 @@ static GstFlowReturn complete(GstYonosSR *self, GstYonosBegun *begun) {
     gint64 begin = g_get_monotonic_time();
     gboolean ok = yonos_upscaler_collect(self->upscaler, &error);
     gint64 waited = g_get_monotonic_time() - begin;
-    gst_video_frame_unmap(&begun->out);
-    begun->in_flight = FALSE;
+    unmap(begun);
     if (!ok)
         return gst_yonos_sr_fail(self, error);
     gst_yonos_sr_count_frame(self, begun->time + waited, begun->engine + waited);
@@ -64,8 +72,7 @@ void gst_yonos_sr_drop_frames(GstYonosSR *self) {
     if (self->upscaler)
         yonos_upscaler_discard(self->upscaler);
     for (guint i = 0; i < self->n_begun; i++) {
-        if (self->begun[i].in_flight)
-            gst_video_frame_unmap(&self->begun[i].out);
+        unmap(&self->begun[i]);
         gst_clear_buffer(&self->begun[i].buffer);
     }
     self->n_begun = 0;

@@ -4,6 +4,8 @@
  */
 #include "gstyonosformat.h"
 
+#include "gstyonoscuda.h"
+
 YonosFormat gst_yonos_format_native(GstVideoFormat format) {
     static const struct {
         GstVideoFormat gst;
@@ -64,6 +66,7 @@ YonosFrame gst_yonos_frame(const GstVideoFrame *frame) {
         .width = GST_VIDEO_FRAME_WIDTH(frame),
         .height = GST_VIDEO_FRAME_HEIGHT(frame),
         .colour = gst_yonos_colour(&frame->info),
+        .cuda_context = gst_yonos_cuda_frame_context(frame),
     };
     for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES(frame); i++) {
         out.plane[i] = GST_VIDEO_FRAME_PLANE_DATA(frame, i);

@@ -142,16 +142,20 @@ static GstFlowReturn submit(GstYonosSR *self, GstYonosBegun *begun, const GstVid
     return GST_FLOW_OK;
 }
 
-static GstFlowReturn render(GstYonosSR *self, const GstYonosSettings *settings, GstBuffer *inbuf, GstYonosBegun *begun,
-                            const GstVideoFrame *in, GstVideoFrame *out) {
-    guint64 number = frame_number(self, inbuf);
-    guint weight = choose_weight(self, settings, inbuf);
+static GstFlowReturn render(GstYonosSR *self, const GstYonosSettings *settings, guint64 number, guint weight,
+                            GstYonosBegun *begun, const GstVideoFrame *in, GstVideoFrame *out) {
     if (weight == 0)
         return resample(self, settings, in, out);
     apply_settings(self, settings);
     return weight == GST_YONOS_FADE_FRAMES && gst_yonos_sr_keeps_frames(self)
                ? submit(self, begun, in, out, number)
                : upscale(self, settings, weight, in, out, number);
+}
+
+/* Whether nothing but the engine touches the frames, and that where they are: all else maps them into system memory. */
+static gboolean stays_on_device(GstYonosSR *self, const GstYonosSettings *settings, guint weight) {
+    return weight == GST_YONOS_FADE_FRAMES && settings->compare == GST_YONOS_COMPARE_NONE && self->info.device_frames &&
+           gst_yonos_path_is_direct(self->path);
 }
 
 GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, GstBuffer *outbuf) {
@@ -163,18 +167,23 @@ GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, 
     GstYonosBegun *begun = &self->begun[self->n_begun];
     *begun = (GstYonosBegun){.buffer = NULL};
     gst_yonos_stats_transform(self->stats);
-    if (!gst_video_frame_map(&in, &self->in_info, inbuf, GST_MAP_READ)) {
+    guint64 number = frame_number(self, inbuf);
+    guint weight = choose_weight(self, &settings, inbuf);
+    gboolean device = stays_on_device(self, &settings, weight);
+    if (!gst_video_frame_map(&in, &self->in_info, inbuf,
+                             GST_MAP_READ | (device ? gst_yonos_cuda_map_flags(inbuf) : 0))) {
         GST_ELEMENT_ERROR(self, STREAM, FAILED, ("The input frame cannot be read."), (NULL));
         return result;
     }
-    if (!gst_video_frame_map(&out, &self->out_info, outbuf, GST_MAP_WRITE)) {
+    if (!gst_video_frame_map(&out, &self->out_info, outbuf,
+                             GST_MAP_WRITE | (device ? gst_yonos_cuda_map_flags(outbuf) : 0))) {
         gst_video_frame_unmap(&in);
         GST_ELEMENT_ERROR(self, STREAM, FAILED, ("The output frame cannot be written."), (NULL));
         return result;
     }
     GstVideoFrame cropped = in;
     if (gst_yonos_meta_crop(inbuf, &self->in_info, &cropped))
-        result = render(self, &settings, inbuf, begun, &cropped, &out);
+        result = render(self, &settings, number, weight, begun, &cropped, &out);
     else
         GST_ELEMENT_ERROR(self, STREAM, FORMAT,
                           ("A frame has another size than its caps say, and no crop that fits: put videocrop or "
@@ -183,7 +192,10 @@ GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, 
                            GST_VIDEO_INFO_WIDTH(&self->in_info), GST_VIDEO_INFO_HEIGHT(&self->in_info)));
     if (!begun->in_flight)
         gst_video_frame_unmap(&out);
-    gst_video_frame_unmap(&in);
+    begun->in = in;
+    begun->keeps_in = begun->in_flight && device && gst_yonos_cuda_map_flags(inbuf) != 0;
+    if (!begun->keeps_in)
+        gst_video_frame_unmap(&in);
     self->n_begun += result == GST_FLOW_OK;
     return result;
 }

@@ -31,7 +31,7 @@ GST_DEBUG_CATEGORY(gst_yonos_sr_debug);
 
 #define PAD_CAPS                                                                                                       \
     "video/x-raw, format = " GST_YONOS_FORMATS ", width = [ 1, 16384 ], height = [ 1, 16384 ], "                       \
-    "framerate = " GST_VIDEO_FPS_RANGE
+    "framerate = " GST_VIDEO_FPS_RANGE GST_YONOS_CUDA_PAD_CAPS
 
 static GstStaticPadTemplate sink_template =
     GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(PAD_CAPS));
@@ -150,7 +150,14 @@ static gboolean gst_yonos_sr_stop(GstBaseTransform *trans) {
         yonos_cpu_share_end();
     g_clear_pointer(&upscaler, yonos_upscaler_free);
     g_clear_pointer(&self->path, gst_yonos_path_free);
+    gst_yonos_cuda_reset(self->cuda);
     return TRUE;
+}
+
+static void gst_yonos_sr_set_context(GstElement *element, GstContext *context) {
+    GstYonosSR *self = GST_YONOS_SR(element);
+    gst_yonos_cuda_set_context(self->cuda, context, gst_yonos_sr_get_settings(self).cuda_device_id);
+    GST_ELEMENT_CLASS(gst_yonos_sr_parent_class)->set_context(element, context);
 }
 
 /* Makes a frame in work end soon, or lets the next ones work again. */
@@ -288,7 +295,8 @@ static gint get_scale(GstYonosSR *self) {
 
 static GstCaps *gst_yonos_sr_transform_caps(GstBaseTransform *trans, GstPadDirection direction, GstCaps *caps,
                                             GstCaps *filter) {
-    GstCaps *out = gst_yonos_caps_transform(caps, get_scale(GST_YONOS_SR(trans)), direction == GST_PAD_SINK);
+    GstCaps *out = gst_yonos_caps_transform(caps, get_scale(GST_YONOS_SR(trans)), direction == GST_PAD_SINK,
+                                            gst_yonos_cuda_available());
     if (filter) {
         GstCaps *both = gst_caps_intersect_full(filter, out, GST_CAPS_INTERSECT_FIRST);
         gst_caps_unref(out);
@@ -310,7 +318,7 @@ static GstCaps *within_template(GstPad *pad, GstCaps *caps) {
     g_autoptr(GstCaps) template = gst_pad_get_pad_template_caps(pad);
     GstCaps *both = gst_caps_intersect_full(caps, template, GST_CAPS_INTERSECT_FIRST);
     gst_caps_unref(caps);
-    return both;
+    return gst_yonos_cuda_available() ? both : gst_yonos_caps_without_cuda(both);
 }
 
 /* Like GstBaseTransform's, which however puts what the other side can do in front as it is: sources that can choose
@@ -324,6 +332,14 @@ static GstCaps *query_caps(GstBaseTransform *trans, GstPad *pad, GstCaps *filter
     return within_template(pad, gst_yonos_sr_transform_caps(trans, GST_PAD_DIRECTION(other), peer, filter));
 }
 
+static gboolean gst_yonos_sr_accept_caps(GstBaseTransform *trans, GstPadDirection direction, GstCaps *caps) {
+    g_autoptr(GstCaps) possible = gst_caps_ref(caps);
+    if (!gst_yonos_cuda_available())
+        possible = gst_yonos_caps_without_cuda(g_steal_pointer(&possible));
+    return !gst_caps_is_empty(possible) &&
+           GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->accept_caps(trans, direction, caps);
+}
+
 static gboolean gst_yonos_sr_query(GstBaseTransform *trans, GstPadDirection direction, GstQuery *query) {
     if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS) {
         GstCaps *filter;
@@ -332,6 +348,9 @@ static gboolean gst_yonos_sr_query(GstBaseTransform *trans, GstPadDirection dire
         gst_query_set_caps_result(query, caps);
         return TRUE;
     }
+    if (GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT &&
+        gst_yonos_cuda_query_context(GST_YONOS_SR(trans)->cuda, query))
+        return TRUE;
     if (direction == GST_PAD_SINK && GST_QUERY_IS_SERIALIZED(query))
         gst_yonos_sr_push_frames(GST_YONOS_SR(trans));
     gboolean ok = GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->query(trans, direction, query);
@@ -396,66 +415,7 @@ static gboolean gst_yonos_sr_set_caps(GstBaseTransform *trans, GstCaps *in_caps,
     return prepare(self);
 }
 
-/* ---- buffers -------------------------------------------------------------------------------------- */
-
-static gboolean gst_yonos_sr_propose_allocation(GstBaseTransform *trans, GstQuery *decide_query, GstQuery *query) {
-    if (!GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->propose_allocation(trans, decide_query, query))
-        return FALSE;
-    GstCaps *caps;
-    GstVideoInfo info;
-    gst_query_parse_allocation(query, &caps, NULL);
-    if (!caps || !gst_video_info_from_caps(&info, caps))
-        return FALSE;
-    if (gst_query_get_n_allocation_pools(query) == 0)
-        gst_query_add_allocation_pool(query, NULL, (guint)GST_VIDEO_INFO_SIZE(&info), 0, 0);
-    gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL);
-    gst_query_add_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, NULL);
-    return TRUE;
-}
-
-static GstBufferPool *make_pool(GstCaps *caps, guint size, guint min, guint max) {
-    GstBufferPool *pool = gst_video_buffer_pool_new();
-    GstStructure *config = gst_buffer_pool_get_config(pool);
-    gst_buffer_pool_config_set_params(config, caps, size, min, max);
-    gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
-    if (!gst_buffer_pool_set_config(pool, config))
-        gst_clear_object(&pool);
-    return pool;
-}
-
-/* Keeping a frame takes one buffer more, which a pool with a limit may not have. */
-static void note_pool(GstYonosSR *self, GstQuery *query) {
-    GstBufferPool *pool = NULL;
-    guint size, min, max;
-    gst_query_parse_nth_allocation_pool(query, 0, &pool, &size, &min, &max);
-    gboolean limited = max != 0 && max <= min + 1;
-    GST_OBJECT_LOCK(self);
-    self->limited_pool = limited;
-    GST_OBJECT_UNLOCK(self);
-    if (!limited && gst_yonos_sr_keeps_frames(self))
-        gst_query_set_nth_allocation_pool(query, 0, pool, size, min + 1, max);
-    gst_clear_object(&pool);
-}
-
-static gboolean gst_yonos_sr_decide_allocation(GstBaseTransform *trans, GstQuery *query) {
-    GstCaps *caps;
-    GstVideoInfo info;
-    gst_query_parse_allocation(query, &caps, NULL);
-    if (!caps || !gst_video_info_from_caps(&info, caps))
-        return FALSE;
-    if (GST_VIDEO_INFO_SIZE(&info) > G_MAXUINT) {
-        GST_ELEMENT_ERROR(trans, STREAM, FORMAT, ("The output frame is too large for a buffer: use a smaller frame."),
-                          ("%" GST_PTR_FORMAT, caps));
-        return FALSE;
-    }
-    if (gst_query_get_n_allocation_pools(query) == 0) {
-        GstBufferPool *pool = make_pool(caps, (guint)GST_VIDEO_INFO_SIZE(&info), 0, 0);
-        gst_query_add_allocation_pool(query, pool, (guint)GST_VIDEO_INFO_SIZE(&info), 0, 0);
-        gst_clear_object(&pool);
-    }
-    note_pool(GST_YONOS_SR(trans), query);
-    return GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->decide_allocation(trans, query);
-}
+/* ---- frames ------------------------------------------------------------------------------------------ */
 
 static gboolean gst_yonos_sr_transform_meta(GstBaseTransform *trans, GstBuffer *outbuf, GstMeta *meta,
                                             GstBuffer *inbuf) {
@@ -498,6 +458,7 @@ static void gst_yonos_sr_finalize(GObject *object) {
     g_free(self->model_name);
     g_free(self->device);
     gst_yonos_stats_free(self->stats);
+    gst_yonos_cuda_free(self->cuda);
     G_OBJECT_CLASS(gst_yonos_sr_parent_class)->finalize(object);
 }
 
@@ -508,6 +469,7 @@ static void gst_yonos_sr_init(GstYonosSR *self) {
     self->latency = GST_CLOCK_TIME_NONE;
     gst_yonos_late_reset(&self->late);
     self->stats = gst_yonos_stats_new();
+    self->cuda = gst_yonos_cuda_new(GST_ELEMENT(self));
     gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), TRUE);
 }
 
@@ -520,6 +482,7 @@ static void install_transform(GstBaseTransformClass *trans_class) {
     trans_class->query = GST_DEBUG_FUNCPTR(gst_yonos_sr_query);
     trans_class->transform_caps = GST_DEBUG_FUNCPTR(gst_yonos_sr_transform_caps);
     trans_class->fixate_caps = GST_DEBUG_FUNCPTR(gst_yonos_sr_fixate_caps);
+    trans_class->accept_caps = GST_DEBUG_FUNCPTR(gst_yonos_sr_accept_caps);
     trans_class->get_unit_size = GST_DEBUG_FUNCPTR(gst_yonos_sr_get_unit_size);
     trans_class->set_caps = GST_DEBUG_FUNCPTR(gst_yonos_sr_set_caps);
     trans_class->propose_allocation = GST_DEBUG_FUNCPTR(gst_yonos_sr_propose_allocation);
@@ -543,6 +506,7 @@ static void gst_yonos_sr_class_init(GstYonosSRClass *klass) {
     gst_element_class_set_static_metadata(
         element_class, "One-step diffusion upscaler", "Filter/Effect/Converter/Video/Scaler",
         "Upscales video by the scale of its model with one step of latent diffusion (YONOS-SR)", "The yonossr authors");
+    element_class->set_context = GST_DEBUG_FUNCPTR(gst_yonos_sr_set_context);
     element_class->change_state = GST_DEBUG_FUNCPTR(gst_yonos_sr_change_state);
     install_transform(GST_BASE_TRANSFORM_CLASS(klass));
 }

@@ -14,6 +14,8 @@
  *   gstyonosresample.c    fast resampling by whole factors
  *   gstyonoslate.c        late-policy=fast
  *   gstyonoscompare.c     original and result in one picture
+ *   gstyonosbuffers.c     allocation queries, pools
+ *   gstyonoscuda.c        frames in CUDA memory; gstyonosnocuda.c where the plugin is built without
  *   gstyonosmeta.c        metas, crops, navigation
  *   gstyonosstats.c       counts and times
  */
@@ -24,6 +26,7 @@
 #include <gst/video/video.h>
 
 #include "gstyonoscompare.h"
+#include "gstyonoscuda.h"
 #include "gstyonoslate.h"
 #include "gstyonospath.h"
 #include "gstyonosstats.h"
@@ -80,11 +83,14 @@ typedef struct {
     GstBuffer *buffer;
     gboolean in_flight;  /* the engine is at work on it; FALSE: complete */
     GstVideoFrame out;   /* while in flight: the buffer, mapped */
+    GstVideoFrame in;    /* while in flight: the input, where the device reads it from its own memory, mapped */
+    gboolean keeps_in;
     gint64 time, engine; /* microseconds spent on it so far, and the engine's part of them */
 } GstYonosBegun;
 
 struct _GstYonosSR {
     GstBaseTransform parent;
+    GstYonosCuda *cuda; /* has its own lock */
 
     /* under the object lock */
     GstYonosSettings settings;
@@ -168,6 +174,11 @@ void gst_yonos_sr_warn_once(GstYonosSR *self, GstYonosWarning warning, const gch
 void gst_yonos_sr_post_after_frame(GstYonosSR *self);
 /* After a frame that took `time` microseconds, `engine` of them in the engine. */
 void gst_yonos_sr_count_frame(GstYonosSR *self, gint64 time, gint64 engine);
+
+/* ---- gstyonosbuffers.c; GstBaseTransform's functions of these names ---- */
+
+gboolean gst_yonos_sr_propose_allocation(GstBaseTransform *trans, GstQuery *decide_query, GstQuery *query);
+gboolean gst_yonos_sr_decide_allocation(GstBaseTransform *trans, GstQuery *query);
 
 /* ---- gstyonosrender.c ---- */
 

@@ -19,7 +19,8 @@ for part in bin lib plugins models tests python work lib.tar.xz; do
 done
 mkdir -p "$out/bin" "$out/lib" "$out/plugins" "$out/models" "$out/tests"
 
-for program in tools/yonos-bench tools/yonos-run tests/checkop/checkop tests/golden/golden tests/gpu/describe-device; do
+for program in tools/yonos-bench tools/yonos-run tests/checkop/checkop tests/golden/golden tests/gpu/describe-device \
+  tests/gpu/cuda-memory; do
   [ ! -x "$build/$program" ] || cp "$build/$program" "$out/bin/"
 done
 for program in gst-launch-1.0 gst-inspect-1.0; do
