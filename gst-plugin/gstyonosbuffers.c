@@ -14,8 +14,8 @@ static gboolean is_cuda(const GstCaps *caps) {
     return gst_caps_features_contains(gst_caps_get_features(caps, 0), GST_YONOS_CUDA_MEMORY);
 }
 
-/* In the memory that the caps say; *size becomes that of its buffers. `given` may be NULL; frames in CUDA memory may come
- * from it. NULL without a device. */
+/* In the memory that the caps say; *size becomes that of its buffers. `given` may be NULL; frames in CUDA memory may
+ * come from it. NULL without a device. */
 static GstBufferPool *make_pool(GstYonosSR *self, GstBufferPool *given, GstCaps *caps, guint *size, guint min,
                                 guint max) {
     if (is_cuda(caps))

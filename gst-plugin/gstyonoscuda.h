@@ -17,8 +17,8 @@
 /* Behind the pads' other caps: the formats that both the engine and GStreamer's CUDA memory know. */
 #ifdef GST_YONOS_HAS_CUDA
 #define GST_YONOS_CUDA_PAD_CAPS                                                                                        \
-    "; video/x-raw(" GST_YONOS_CUDA_MEMORY "), format = { NV12, I420, P010_10LE, I420_10LE, RGBA, BGRA, RGBx, BGRx, "    \
-    "ARGB, ABGR, RGB, BGR }, width = [ 1, 16384 ], height = [ 1, 16384 ], framerate = " GST_VIDEO_FPS_RANGE
+    "; video/x-raw(" GST_YONOS_CUDA_MEMORY "), format = { NV12, I420, P010_10LE, I420_10LE, RGBA, BGRA, RGBx, "          \
+    "BGRx, ARGB, ABGR, RGB, BGR }, width = [ 1, 16384 ], height = [ 1, 16384 ], framerate = " GST_VIDEO_FPS_RANGE
 #else
 #define GST_YONOS_CUDA_PAD_CAPS
 #endif
@@ -42,14 +42,15 @@ void gst_yonos_cuda_reset(GstYonosCuda *cuda);
 
 /*
  * A pool of frames in CUDA memory, set up for `caps`; *size is the size of its buffers, which have rows of their own
- * length. A pool that is given (may be NULL) is taken where it is one in our context. Transfer full; NULL without a device.
+ * length. A pool that is given (may be NULL) is taken where it is one in our context. Transfer full; NULL without a
+ * device.
  */
 GstBufferPool *gst_yonos_cuda_pool(GstYonosCuda *cuda, gint device, GstBufferPool *given, GstCaps *caps, guint *size,
                                    guint min, guint max);
 
 /* Flags to map a buffer by its address on the device; 0 where it is not in CUDA memory. */
 GstMapFlags gst_yonos_cuda_map_flags(GstBuffer *buffer);
-/* The CUcontext of a frame that was mapped with these flags, else NULL. Waits until what its maker still does is done. */
+/* The CUcontext of a frame that was mapped with these flags, else NULL. Waits until its maker is done with it. */
 gpointer gst_yonos_cuda_frame_context(const GstVideoFrame *frame);
 
 #endif

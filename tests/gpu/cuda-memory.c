@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Frames in CUDA memory through the element, on a machine with a GPU: the bytes of the same frames in system memory, for
- * each memory in and out, with a frame in flight and without; and one context for the pipeline.
+ * Frames in CUDA memory through the element, on a machine with a GPU: the bytes of the same frames in system memory,
+ * for each memory in and out, with a frame in flight and without; and one context for the pipeline.
  *
- *   cuda-memory MODEL-FOLDER         77 without a driver or a device
+ *   cuda-memory MODEL-FOLDER [WIDTH HEIGHT]         77 without a driver or a device
  */
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
@@ -20,14 +20,16 @@
 #include <gst/cuda/gstcudautils.h>
 #endif
 
-enum { WIDTH = 322, HEIGHT = 182, FRAMES = 5, SKIPPED = 77 };
+enum { FRAMES = 5, SKIPPED = 77 };
+
+static int width = 322, height = 182; /* of the input */
 
 static const char *const formats[] = {"NV12", "I420", "P010_10LE", "RGBA", "RGB"};
 static const char *const memories[] = {"", "(memory:CUDAMemory)"};
 
 static char *caps_text(gboolean cuda, const char *format, int scale) {
     return g_strdup_printf("video/x-raw%s,format=%s,width=%d,height=%d,framerate=25/1", memories[cuda], format,
-                           WIDTH * scale, HEIGHT * scale);
+                           width * scale, height * scale);
 }
 
 /* A moving picture with edges, the same for every memory. */
@@ -75,7 +77,8 @@ static void append_rows(GByteArray *bytes, GstBuffer *buffer, const GstVideoInfo
             g_byte_array_append(bytes,
                                 (guint8 *)GST_VIDEO_FRAME_PLANE_DATA(&frame, p) +
                                     y * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, p),
-                                (guint)(GST_VIDEO_FRAME_COMP_WIDTH(&frame, p) * GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, p)));
+                                (guint)GST_VIDEO_FRAME_COMP_WIDTH(&frame, p) *
+                                    (guint)GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, p));
     gst_video_frame_unmap(&frame);
 }
 
@@ -143,9 +146,13 @@ static int compare(const char *model, GstCudaContext *context, const char *forma
 
 int main(int argc, char **argv) {
     gst_init(&argc, &argv);
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s MODEL-FOLDER\n", argv[0]);
+    if (argc != 2 && argc != 4) {
+        fprintf(stderr, "usage: %s MODEL-FOLDER [WIDTH HEIGHT]\n", argv[0]);
         return 2;
+    }
+    if (argc == 4) {
+        width = atoi(argv[2]);
+        height = atoi(argv[3]);
     }
     if (!gst_cuda_load_library()) { /* before anything else of this library, which aborts without a driver */
         printf("there is no NVIDIA driver\n");
@@ -161,8 +168,9 @@ int main(int argc, char **argv) {
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
         wrong |= compare(argv[1], context, formats[i], "never", "");
         wrong |= compare(argv[1], context, formats[i], "always", "");
-        wrong |= compare(argv[1], context, formats[i], "always", "tile-size=256");
+        wrong |= compare(argv[1], context, formats[i], "always", "tile-size=64");
     }
     gst_object_unref(context);
+    gst_deinit(); /* the leaks tracer reports here */
     return wrong;
 }
