@@ -3,8 +3,8 @@
  * What the CUDA backend's files share: the backend's own state, errors, packed weights, device memory.
  *
  * All work goes into one stream, but for the copies of frames, which have one stream for each direction (frame.c). The
- * device keeps, at fixed addresses, what changes from run to run (the current tiles, seed and frame number: current.c), so
- * that a recorded CUDA graph (graph.c) serves every tile of every frame.
+ * device keeps, at fixed addresses, what changes from run to run (the current tiles, seed and frame number: current.c),
+ * so that a recorded CUDA graph (graph.c) serves every tile of every frame.
  *
  *   module.c      the entry point: driver, device, stream, libraries, op table
  *   error.c       every status of the CUDA runtime as a GError
@@ -116,8 +116,8 @@ const char *cuda_libraries_versions(const CudaLibraries *libraries);
 
 /* Finds the driver's functions that frame.c needs. */
 gboolean cuda_driver_open(YonosCuda *cuda, GError **error);
-/* Copies rows between the caller's frame, which is in the memory of another context, and a picture of ours; both have the
- * format's planes. In `stream`'s order. */
+/* Copies rows between the caller's frame, which is in the memory of another context, and a picture of ours; both have
+ * the format's planes. In `stream`'s order. */
 gboolean cuda_copy_frame(YonosCuda *cuda, const YonosFrame *to, const YonosFrame *from, cudaStream_t stream,
                          GError **error);
 

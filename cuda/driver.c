@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Copies between our memory and that of other contexts on the machine, as GStreamer's CUDA elements have them. The runtime
- * knows one context of a device, the primary one, so these are the driver's calls.
+ * Copies between our memory and that of other contexts on the machine, as GStreamer's CUDA elements have them. The
+ * runtime knows one context of a device, the primary one, so these are the driver's calls.
  */
 #include <cuda.h>
 
@@ -19,7 +19,8 @@ struct _CudaDriver {
 
 static gboolean find(YonosCuda *cuda, const char *name, void **function, GError **error) {
     enum cudaDriverEntryPointQueryResult result = cudaDriverEntryPointSuccess;
-    if (!cuda_call(cuda, error, cudaGetDriverEntryPointByVersion, name, function, DRIVER_API, cudaEnableDefault, &result))
+    if (!cuda_call(cuda, error, cudaGetDriverEntryPointByVersion, name, function, DRIVER_API, cudaEnableDefault,
+                   &result))
         return FALSE;
     if (result == cudaDriverEntryPointSuccess && *function)
         return TRUE;

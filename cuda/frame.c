@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PACK and UNPACK. Frames pass through a picture in pinned memory and one of the same layout on the device: the caller's
- * memory is pageable and has any strides. Frames in the memory of another CUDA context pass through the latter alone.
+ * PACK and UNPACK. Frames pass through a picture in pinned memory and one of the same layout on the device: the
+ * caller's memory is pageable and has any strides. Frames in the memory of another CUDA context pass through the latter
+ * alone.
  *
  * Both pictures are there YONOS_IN_FLIGHT times, and each direction has its own stream: while the networks work on one
- * frame, the next goes up and the one before comes down. PACK waits for the upload, the download for UNPACK, collect() for
- * the download. Nothing waits for a slot to be free: its last frame was collected, so that all of this is over, or was
- * dropped, so that nobody looks at what becomes of it.
+ * frame, the next goes up and the one before comes down. PACK waits for the upload, the download for UNPACK, collect()
+ * for the download. Nothing waits for a slot to be free: its last frame was collected, so that all of this is over, or
+ * was dropped, so that nobody looks at what becomes of it.
  */
 #include "cuda.h"
 

@@ -83,7 +83,8 @@ static gboolean check_memory(const YonosUpscaler *upscaler, const YonosFrame *fr
                               which, i, stride, frame->width, info->name, row);
         if (frame->cuda_context && stride < 0)
             return yonos_fail(error, YONOS_ERROR_ARGUMENT,
-                              "%s frame: the stride of plane %d is negative, which a GPU's memory cannot have", which, i);
+                              "%s frame: the stride of plane %d is negative, which a GPU's memory cannot have", which,
+                              i);
         if ((gsize)frame->plane[i] % (gsize)sample != 0 || stride % sample != 0)
             return yonos_fail(error, YONOS_ERROR_ARGUMENT,
                               "%s frame: plane %d of %s and its stride must be multiples of %d bytes", which, i,

@@ -195,8 +195,8 @@ YONOS_API gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFr
  * The same in two calls, so that a device can take one frame up, work on another and bring a third one back at the same
  * time: submit begins a frame, collect waits for the oldest one in flight and completes its `out`. The pixels are those
  * of process. At most YONOS_IN_FLIGHT frames are in flight; they may be of different kinds. submit has read an `in` of
- * the host's memory when it returns; one of a device's memory must stay, as `out` must, until the frame is collected. What
- * is in `out` until then is undefined.
+ * the host's memory when it returns; one of a device's memory must stay, as `out` must, until the frame is collected.
+ * What is in `out` until then is undefined.
  * A frame whose submit fails is not in flight; one whose collect fails no longer is. Errors: submit: those of process;
  * collect: DEVICE, ARGUMENT (no frame is in flight).
  */

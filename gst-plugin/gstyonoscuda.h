@@ -17,7 +17,7 @@
 /* Behind the pads' other caps: the formats that both the engine and GStreamer's CUDA memory know. */
 #ifdef GST_YONOS_HAS_CUDA
 #define GST_YONOS_CUDA_PAD_CAPS                                                                                        \
-    "; video/x-raw(" GST_YONOS_CUDA_MEMORY "), format = { NV12, I420, P010_10LE, I420_10LE, RGBA, BGRA, RGBx, "          \
+    "; video/x-raw(" GST_YONOS_CUDA_MEMORY "), format = { NV12, I420, P010_10LE, I420_10LE, RGBA, BGRA, RGBx, "  \
     "BGRx, ARGB, ABGR, RGB, BGR }, width = [ 1, 16384 ], height = [ 1, 16384 ], framerate = " GST_VIDEO_FPS_RANGE
 #else
 #define GST_YONOS_CUDA_PAD_CAPS

@@ -273,8 +273,8 @@ static void install_ready_properties(GObjectClass *klass) {
         g_param_spec_enum("backend", "Backend", "Device that runs the networks", gst_yonos_backend_get_type(),
                           GST_YONOS_BACKEND_AUTO, ready));
     add(klass, PROP_CUDA_DEVICE_ID,
-        g_param_spec_int("cuda-device-id", "CUDA device", "Number of the GPU (-1: the first one); nothing to the CPU", -1,
-                         255, DEFAULT_CUDA_DEVICE_ID, ready));
+        g_param_spec_int("cuda-device-id", "CUDA device", "Number of the GPU (-1: the first one); nothing to the CPU",
+                         -1, 255, DEFAULT_CUDA_DEVICE_ID, ready));
     add(klass, PROP_MAX_VRAM,
         g_param_spec_uint("max-vram", "Largest use of GPU memory",
                           "MiB of the GPU's memory that may be used (0: all there is); where it does not suffice, "

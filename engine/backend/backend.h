@@ -77,8 +77,9 @@ struct _YonosBackend {
     gboolean (*finish)(YonosBackend *backend, GError **error);
     /*
      * Optional: waits until the frame is done that the UNPACK `unpack` made in its latest run with this slot, and
-     * completes the caller's memory, which is not touched at any other time unless it is a device's. The next run with the
-     * slot may come without it. In any thread, beside runs of other plans. NULL: the frame is complete when run() returns. Errors: DEVICE.
+     * completes the caller's memory, which is not touched at any other time unless it is a device's. The next run with
+     * the slot may come without it. In any thread, beside runs of other plans. NULL: the frame is complete when run()
+     * returns. Errors: DEVICE.
      */
     gboolean (*collect)(const YonosKernel *unpack, int slot, GError **error);
     /*

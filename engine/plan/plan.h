@@ -36,9 +36,9 @@ void yonos_plan_free(YonosPlan *plan);
 
 /*
  * Begins a frame: gives all sections to the backend. in and out may be NULL where the graph has no PACK/UNPACK; `in` of
- * the host's memory has been read on return, all else must stay until the frame is collected or discarded. At most YONOS_IN_FLIGHT frames may be
- * in flight. `cancel` may be NULL: an atomic int that is read before every node. Errors: CANCELLED, DEVICE; the frame
- * then is not in flight.
+ * the host's memory has been read on return, all else must stay until the frame is collected or discarded. At most
+ * YONOS_IN_FLIGHT frames may be in flight. `cancel` may be NULL: an atomic int that is read before every node. Errors:
+ * CANCELLED, DEVICE; the frame then is not in flight.
  */
 gboolean yonos_plan_submit(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, guint64 seed, guint64 frame,
                            const int *cancel, GError **error);

@@ -69,7 +69,7 @@ static void test_without(void) {
     g_assert_true(gst_caps_is_equal(caps, expected));
 }
 
-/* Where there is no driver, the element neither offers nor takes frames in CUDA memory, and nothing ends the process. */
+/* Where there is no driver, the element neither offers nor takes frames in CUDA memory, and goes on. */
 static void test_no_driver(void) {
     GModule *driver = g_module_open("libcuda.so.1", G_MODULE_BIND_LAZY | G_MODULE_BIND_LOCAL);
     if (driver) {
