@@ -109,9 +109,6 @@ class Evaluate(StageTest):
                                       f"evaluate.element=yonossr model={self.work}/model threads=1")
         self.assertGreater(results["short"]["systems"]["smoke"]["fps"], 0)
         self.assertEqual(Image.open(work / "images" / "smoke" / "0.png").size, (64, 64))
-        self.run_stage("sheet", f"evaluate.work={work}", f"sheet.set={self.work}/images", "sheet.name=1",
-                       "sheet.box=[8,8,32,32]", f"sheet.file={work}/box.png", "evaluate.element=yonossr")
-        self.assertEqual(Image.open(work / "box.png").size, (3 * 64 + 16, 64))
 
     def test_mistakes(self):
         Image.fromarray(texture()[:60]).save(self.pairs / "gt" / "a.png")

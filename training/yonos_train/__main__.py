@@ -19,7 +19,6 @@ STAGES = {
     "ablate": ablate.ablate,
     "make-lr": evaluate.make_lr,
     "evaluate": evaluate.evaluate,
-    "sheet": evaluate.sheet,
 }
 
 

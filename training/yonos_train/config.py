@@ -79,7 +79,6 @@ DEFAULTS = {
         "report": "../docs/paper-claims.md",
         "config_name": None,    # as the report's command names it
     },
-    "sheet": {"set": None, "name": None, "box": None, "zoom": 2, "file": None},
 }
 
 

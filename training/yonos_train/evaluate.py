@@ -262,23 +262,3 @@ def _plot(results, path):
         axes[1].axhline(1, color="black", linewidth=0.5)
     figure.tight_layout()
     figure.savefig(path, dpi=100)
-
-
-def sheet(config):
-    """Writes sheet.file: the box (x, y, w, h) of sheet.name in bicubic, ours and the original, enlarged by sheet.zoom.
-
-    Run after `evaluate`; sheet.set is one of evaluate.sets.
-    """
-    options = config["sheet"]
-    folder = pathlib.Path(needed(config, "evaluate.work")) / _set_name(needed(config, "sheet.set"))
-    panels = [_read(folder / part / f"{needed(config, 'sheet.name')}.png")
-              for part in (BICUBIC, list(_systems(config))[-1], "hr")]
-    x, y, w, h = needed(config, "sheet.box")
-    zoom = options["zoom"]
-    out = Image.new("RGB", (len(panels) * (w * zoom + GAP) - GAP, h * zoom), "white")
-    for i, panel in enumerate(panels):
-        crop = Image.fromarray(panel[y:y + h, x:x + w]).resize((w * zoom, h * zoom), Image.NEAREST)
-        out.paste(crop, (i * (w * zoom + GAP), 0))
-    pathlib.Path(options["file"]).parent.mkdir(parents=True, exist_ok=True)
-    out.save(options["file"])
-    print(options["file"])

@@ -35,6 +35,8 @@ def export(config):
     autoencoder.to(dtype).save_pretrained(folder / "vae")
     make_scheduler(config).save_pretrained(folder / "scheduler")
     write_index(folder, {key: value for key, value in yonos.items() if value is not None})
+    for weights in folder.rglob("*.safetensors"):
+        weights.chmod(0o644)  # safetensors leaves them to their owner alone
     print(folder)
 
 

@@ -20,7 +20,9 @@ PROMPT = "prompt_embeds.safetensors"
 def _from_folder(network, folder, part):
     if not (pathlib.Path(folder) / part / "config.json").exists():
         raise SystemExit(f"{folder}: no model folder, {part}/config.json is missing")
-    return network.from_pretrained(folder, subfolder=part, torch_dtype=torch.float32)
+    model = network.from_pretrained(folder, subfolder=part, torch_dtype=torch.float32)
+    model.register_to_config(_name_or_path="")  # else the folder's path goes into every model made from it
+    return model
 
 
 def _new_autoencoder(config):
