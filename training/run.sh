@@ -44,27 +44,26 @@ stage() {
 tuned() {
   scale=$1 frozen=$2 joint=$3
   shift 3
-  stage "$scale" decoder decoder.minutes="$(part "$frozen")" decoder.temporal_weight=0 decoder.gan_weight=0 "$@"
+  stage "$scale" decoder decoder.minutes="$(part "$frozen")" "$@"
   stage "$scale" export export.folder="$out/models/x$scale-frozen" "$@"
   stage "$scale" decoder decoder.train_unet=true decoder.minutes="$(part "$joint")" \
-    decoder.gan_weight="[[0, 0.0], [$(part $((joint / 2))), 0.04]]" \
-    decoder.temporal_weight="[[0, 0.0], [$(part $((joint * 6 / 10))), 0.5]]" "$@"
+    decoder.temporal_weight="[[0, 0.0], [$(part $((joint / 2))), 2.0]]" "$@"
   stage "$scale" export decoder.train_unet=true export.folder="$out/models/yonos-lite-x$scale" "$@"
 }
 
 stage 2 autoencoder autoencoder.minutes="$(part 14)" "$@"
 stage 2 direct direct.minutes="$(part 10)" "$@"
 stage 2 export export.folder="$teacher" export.dtype=float32 "$@"
-tuned 2 9 44 "$@" &
+tuned 2 9 54 "$@" &
 x2=$!
 set -- "$@" autoencoder.init="$teacher" distill.teacher="$teacher"
 stage 4 distill distill.minutes="$(part 10)" "$@"
 (
-  stage 4 decoder decoder.unet=false decoder.minutes="$(part 9)" decoder.temporal_weight=0 decoder.gan_weight=0 "$@"
+  stage 4 decoder decoder.unet=false decoder.minutes="$(part 9)" "$@"
   stage 4 export decoder.unet=false export.folder="$out/models/x4-no-unet" "$@"
 ) &
 no_unet=$!
-tuned 4 9 36 "$@"
+tuned 4 9 43 "$@"
 wait $x2
 wait $no_unet
 echo "run.sh: $out/models: $(cd "$out/models" && echo *)"

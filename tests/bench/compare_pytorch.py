@@ -46,7 +46,8 @@ class Pipeline(torch.nn.Module):
 def pipeline_call(folder, height, width):
     net = Pipeline(folder)
     image = torch.randn(1, 3, 2 * height, 2 * width)
-    noise = torch.randn(1, net.vae.config.latent_channels, 2 * height // 8, 2 * width // 8)
+    factor = 2 ** (len(net.vae.config.block_out_channels) - 1)
+    noise = torch.randn(1, net.vae.config.latent_channels, 2 * height // factor, 2 * width // factor)
     prompt = torch.zeros(1, 1, net.unet.config.cross_attention_dim)
     return net, lambda n, cast: n(cast(image), cast(noise), cast(prompt))
 
@@ -91,11 +92,12 @@ def compare(name, arguments, make, options):
         ours[precision] = time_yonos(arguments, options, precision)
     for variant, function in pytorch_variants(make, not options.no_compile):
         try:
-            theirs[variant] = time_pytorch(function, options.frames)
+            first = time_pytorch(function, options.frames)
+            again = time_yonos(arguments, options, "bf16")
+            ours["bf16"]["median_ms"] = min(ours["bf16"]["median_ms"], again["median_ms"])
+            theirs[variant] = min(first, time_pytorch(function, options.frames))
         except Exception as failure:  # torch.compile may refuse a network: that is a result, not an end
             print(f"<!-- {name}: PyTorch {variant}: {type(failure).__name__} -->")
-        again = time_yonos(arguments, options, "bf16")
-        ours["bf16"]["median_ms"] = min(ours["bf16"]["median_ms"], again["median_ms"])
     best = min(theirs, key=theirs.get)
     our_best = min(ours, key=lambda p: ours[p]["median_ms"])
     figures = ours[our_best]
