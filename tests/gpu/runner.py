@@ -151,9 +151,9 @@ class Runner:
                          output=getattr(failure, "output", "")[-KEPT:])
         entry["seconds"] = round(time.monotonic() - begin, 1)
         with self.lock:
+            self.write()  # first: what is printed is in the report
             print(f"{entry['status']:8}{entry['seconds']:7.1f} s  {step.name}: "
                   f"{entry.get('reason') or compact(entry.get('result'))}", flush=True)
-            self.write()
 
     def run(self):
         """All steps in their order; neighbours of one pool at once. Returns how many ended in which way."""
