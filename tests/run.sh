@@ -31,6 +31,7 @@ setup() {
 setup build-test -Dcuda-archs=90a
 run build-test --no-suite long
 
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 # else its reports fail no test
 setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled
 run build-asan --suite gst --suite unit --suite checkop --suite golden --suite cuda-host --suite fuzz
 

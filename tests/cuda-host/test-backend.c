@@ -235,6 +235,7 @@ static void test_other_context_given_back(void) {
     g_assert_cmpint(failures, >, 10);
     g_autoptr(Picture) after = run_plan(&tiny, plan, 2, 3, &error);
     g_assert_no_error(error);
+    g_assert_nonnull(after);
 }
 
 /* Two plans take turns on one backend, one of them with reuse: tiles and seeds of one are not the other's. */
