@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Trains the family within a given time, on one GPU or on the CPU: x2, and x4 by scale distillation from it.
 #
-#   sh training/run.sh DATA OUT MINUTES [key=value ...]    on a CPU: ... 600 pool=0 workers=0 crop=128 batch=8 device=cpu
+#   sh training/run.sh DATA OUT MINUTES [key=value ...]
+#   sh training/run.sh DATA OUT 600 pool=0 workers=0 crop=128 batch=8 device=cpu
 #
-# DATA holds images/, held-out/ and lpips_squeeze.safetensors; OUT gets models/, runs/ and logs/, one for each stage. It may
-# be stopped and repeated: stages go on where they were. At the end of MINUTES stages stop, and what they have is exported.
-# Beside the shipped models: x2-frozen, x4-frozen (decoder tuned on the frozen U-Net), x4-no-unet (the same without it).
+# DATA holds images/, held-out/ and lpips_squeeze.safetensors; OUT gets models/, runs/ and logs/, one for each stage. It
+# may be stopped and repeated: stages go on where they were. At the end of MINUTES stages stop, and what they have is
+# exported. Beside the shipped models: x2-frozen, x4-frozen (decoder tuned on the frozen U-Net), x4-no-unet (the same
+# without it).
 set -eu
-[ $# -ge 3 ] || { sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 3 ] || { sed -n '3,12s/^# \{0,1\}//p' "$0"; exit 2; }
 mkdir -p "$2/logs"
 data=$(cd "$1" && pwd) out=$(cd "$2" && pwd) minutes=$3
 shift 3
@@ -40,7 +42,7 @@ stage() {
   esac
 }
 
-# tuned SCALE FROZEN JOINT key=value...: the decoder on the frozen U-Net, then both together, for these shares of the time
+# tuned SCALE FROZEN JOINT key=value...: the decoder on the frozen U-Net, then both together, for these shares of time
 tuned() {
   scale=$1 frozen=$2 joint=$3
   shift 3

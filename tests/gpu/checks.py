@@ -5,7 +5,6 @@ import hashlib
 import json
 import math
 import os
-import pathlib
 import platform
 import shutil
 import struct

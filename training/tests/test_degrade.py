@@ -122,6 +122,19 @@ class Pairs(StageTest):
                 change = np.abs(warp(np.ascontiguousarray(after), flow) - hr).max(-1) * 127.5
                 self.assertLessEqual(change[visible[..., 0] > 0].max(), 21)
 
+    def test_soft_originals(self):
+        """Softened frames have less detail, the same size and mean; with soft=1 that is what samples are."""
+        noise = np.random.default_rng(0).integers(0, 255, (2, 48, 64, 3), dtype=np.uint8)
+        for seed in range(6):
+            soft = degrade.soften(np.random.default_rng(seed), noise)
+            self.assertEqual(soft.shape, noise.shape)
+            self.assertLess(soft.std(), 0.9 * noise.std())
+            self.assertAlmostEqual(soft.mean(), noise.mean(), delta=2)
+        Image.fromarray(noise[0]).save(self.work / "images" / "noise.png")
+        detail = [Samples(self.config(f"soft={share}", "crop=48"), {})[i]["hr"].float().std()
+                  for share in (0, 1) for i in range(8)]
+        self.assertLess(sum(detail[8:]), sum(detail[:8]))
+
     def test_workers_change_nothing(self):
         config = self.config("degradation.second_order=1")
         alone = batches(Samples(config, {"lr": 4}), config, 3)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Resuming equals not stopping; schedules."""
+import contextlib
+import io
 import pathlib
 import signal
 import subprocess
@@ -60,6 +62,17 @@ class Resume(StageTest):
             gradient = large[index]["exp_avg"]
             error = (micro[index]["exp_avg"] - gradient).norm() / gradient.norm().clamp(min=1e-6)
             self.assertLess(error, 1e-2)
+
+    def test_held_out(self):
+        """Figures of the averaged weights, which stay apart from the current ones."""
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            self.run_stage("autoencoder", "name=shown", f"held_out={self.work}/images", "autoencoder.steps=2")
+            self.run_stage("autoencoder", "name=plain", "autoencoder.steps=2")
+        lines = [line for line in text.getvalue().splitlines() if "held out" in line]
+        pair = r"[\d.]+ / [\d.]+"
+        self.assertRegex(lines[0], f"^autoencoder 2  held out, PSNR / LPIPS: bicubic {pair}, ours {pair}$")
+        self.assertEqual(len(lines), 1)
+        self.assert_same(self.checkpoint("autoencoder", "shown"), self.checkpoint("autoencoder", "plain"))
 
     def test_sigterm_saves(self):
         command = [sys.executable, "-m", "yonos_train", "autoencoder", "--config", str(CONFIG),

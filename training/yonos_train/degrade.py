@@ -87,8 +87,8 @@ def soften(rng, frames):
         return np.stack([cv2.GaussianBlur(frame, (0, 0), sigma) for frame in frames])
     height, width = frames.shape[1:3]
     small = _scaled(height, width, 1 / rng.uniform(1.2, 3.5))
-    return np.stack([np.asarray(Image.fromarray(frame).resize(small, Image.BICUBIC).resize((width, height), Image.BICUBIC))
-                     for frame in frames])
+    reduced = [Image.fromarray(frame).resize(small, Image.BICUBIC) for frame in frames]
+    return np.stack([np.asarray(image.resize((width, height), Image.BICUBIC)) for image in reduced])
 
 
 def draw(rng, shares, crf):

@@ -84,8 +84,8 @@ def _fingerprint(config, latents, samples, count):
     digest = hashlib.sha256()
     for value in latents.autoencoder.encoder.state_dict().values():
         digest.update(value.cpu().numpy().tobytes())
-    digest.update(json.dumps([latents.factor, samples.low, samples.size, samples.seed, samples.shares, samples.soft, count,
-                              [str(source) for source in samples.sources]]).encode())
+    digest.update(json.dumps([latents.factor, samples.low, samples.size, samples.seed, samples.shares, samples.soft,
+                              count, [str(source) for source in samples.sources]]).encode())
     return digest.hexdigest()[:16]
 
 
