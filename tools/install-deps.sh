@@ -10,7 +10,7 @@ demo="meson ninja-build pkg-config gcc libc6-dev libglib2.0-dev libjson-glib-dev
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base
   gstreamer1.0-plugins-base-apps gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav"
-test="$demo g++ python3 python3-venv valgrind clang libclang-rt-14-dev libomp-dev
+test="$demo g++ python3 python3-venv valgrind clang libclang-rt-dev libomp-dev
   xvfb xdotool gstreamer1.0-x libgstrtspserver-1.0-dev parallel munge slurm-wlm"
 
 case "${1:-}" in

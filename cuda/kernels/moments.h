@@ -111,12 +111,24 @@ __device__ static inline Place place_of(const Cut &cut) {
     return {vector, row, row >= cut.rows || vector >= cut.vectors};
 }
 
+/* parts (rows, width): every column's rows merged into the first, pairwise, by the whole block. */
+__device__ static inline void merge_rows(Moments *parts, int rows, int width) {
+    while (rows > 1) {
+        int half = (rows + 1) / 2;
+        for (int i = threadIdx.x; i < (rows - half) * width; i += CUT_THREADS)
+            parts[i] = merge(parts[i], parts[half * width + i]);
+        __syncthreads();
+        rows = half;
+    }
+}
+
 /* Dynamic shared memory: CUT_THREADS x N Moments. Grid: cut_grid(). */
 template <typename T, int N> __global__ void channel_moments(Joined<T> in, Cut cut, Moments *partials) {
     YONOS_SHARED(Moments, parts); /* (row, lane, N) */
     Place place = place_of(cut);
     int begin = blockIdx.x * cut.chunk, end = begin + chunk_pixels(cut, blockIdx.x), width = cut.lanes * N;
     size_t image = blockIdx.z;
+    Moments own[N] = {};
     if (!place.idle && begin + place.row < end) {
         float pivot[N], v[N], sum[N] = {}, squares[N] = {};
         load<N>(in.at(image * cut.pixels + begin + place.row, place.vector * N), pivot);
@@ -133,18 +145,17 @@ template <typename T, int N> __global__ void channel_moments(Joined<T> in, Cut c
         }
         YONOS_UNROLL
         for (int i = 0; i < N; i++)
-            parts[threadIdx.x * N + i] = moments_around(pivot[i], count, sum[i], squares[i]);
+            own[i] = moments_around(pivot[i], count, sum[i], squares[i]);
+    }
+    if (place.row < cut.rows) {
+        YONOS_UNROLL
+        for (int i = 0; i < N; i++)
+            parts[threadIdx.x * N + i] = own[i];
     }
     __syncthreads();
-    for (int i = threadIdx.x; i < width; i += CUT_THREADS) {
-        int channel = blockIdx.y * width + i;
-        if (channel >= cut.channels)
-            break;
-        Moments m = parts[i];
-        for (int row = 1; row < cut.rows && begin + row < end; row++)
-            m = merge(m, parts[row * width + i]);
-        partials[(image * gridDim.x + blockIdx.x) * cut.channels + channel] = m;
-    }
+    merge_rows(parts, cut.rows, width);
+    for (int i = threadIdx.x; i < width && blockIdx.y * width + i < cut.channels; i += CUT_THREADS)
+        partials[(image * gridDim.x + blockIdx.x) * cut.channels + blockIdx.y * width + i] = parts[i];
 }
 
 /* All threads' moments, by a block of `threads`; valid in thread 0. shared: threads / WARP. */
