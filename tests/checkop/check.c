@@ -123,6 +123,7 @@ static void check_threads(Work *work, int threads) {
         report(work, threads, -1, "%s", error->message);
         return;
     }
+    placed->unpoisoned = work->check->unpoisoned;
     /* How work is shared out does not depend on the numbers. */
     int patterns = threads > 1 ? PATTERN_PLAIN + 1 : PATTERN_COUNT;
     for (int pattern = 0; pattern < patterns && !work->failed; pattern++)

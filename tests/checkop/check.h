@@ -18,7 +18,7 @@ typedef struct {
 
 typedef struct {
     guint32 seed;
-    gboolean quiet, verbose;
+    gboolean quiet, verbose, unpoisoned; /* unpoisoned: as in Placed */
     guint checks, failures; /* counted up */
     char *failure;          /* the first one's message; g_free() */
 } Check;

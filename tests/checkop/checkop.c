@@ -25,7 +25,7 @@ static struct {
     char **backends, **ops, **dtypes, **models;
     int seed, width, height, threads, random, max_elements, most;
     double max_gflop;
-    gboolean list, bench, self_test, verbose, no_shapes;
+    gboolean list, bench, self_test, verbose, no_shapes, unpoisoned;
 } options = {.seed = DEFAULT_SEED, .width = 40, .height = 24, .threads = 0, .max_elements = G_MAXINT, .most = G_MAXINT,
              .max_gflop = 1e9};
 
@@ -42,6 +42,8 @@ static const GOptionEntry entries[] = {
     {"max-gflop", 0, 0, G_OPTION_ARG_DOUBLE, &options.max_gflop, "leave out cases of more operations", "X"},
     {"max-elements", 0, 0, G_OPTION_ARG_INT, &options.max_elements, "leave out cases with a larger tensor", "N"},
     {"most", 0, 0, G_OPTION_ARG_INT, &options.most, "of what is left, at most so many cases of each operation", "N"},
+    {"unpoisoned", 0, 0, G_OPTION_ARG_NONE, &options.unpoisoned,
+     "leave results and workspaces unwritten before a run, for tools that watch memory", NULL},
     {"threads", 't', 0, G_OPTION_ARG_INT, &options.threads, "of --bench (0: one per processor)", "N"},
     {"list", 'l', 0, G_OPTION_ARG_NONE, &options.list, "print the cases", NULL},
     {"bench", 0, 0, G_OPTION_ARG_NONE, &options.bench, "print times instead of checking", NULL},
@@ -163,7 +165,7 @@ static int bench(const CaseList *list, const Candidate *candidates, guint n_cand
 }
 
 static int check_all(const CaseList *list, const Candidate *candidates, guint n_candidates) {
-    Check check = {.seed = (guint32)options.seed, .verbose = options.verbose};
+    Check check = {.seed = (guint32)options.seed, .verbose = options.verbose, .unpoisoned = options.unpoisoned};
     for (guint i = 0; i < list->cases->len; i++)
         for (YonosDType dtype = 0; dtype <= YONOS_DTYPE_BF16; dtype++) {
             const Case *c = g_ptr_array_index(list->cases, i);

@@ -110,17 +110,27 @@ static guint8 *image_of(const Placed *placed, const Inputs *inputs, int id, guin
     return image;
 }
 
+/* Uploads `bytes` with the guards around them, or the guards alone. */
+static gboolean put(YonosBackend *backend, char *memory, const guint8 *image, gsize bytes, gboolean guards_alone,
+                    GError **error) {
+    if (!guards_alone)
+        return backend->upload(backend, memory, image, bytes + 2 * PLACED_GUARD, error);
+    gsize behind = PLACED_GUARD + bytes;
+    return backend->upload(backend, memory, image, PLACED_GUARD, error) &&
+           backend->upload(backend, memory + behind, image + behind, PLACED_GUARD, error);
+}
+
 static gboolean upload(Placed *placed, const Inputs *inputs, guint8 poison, GError **error) {
-    YonosBackend *backend = placed->backend;
     for (int id = 0; id < placed->instance->of->n_tensors; id++) {
         g_autofree guint8 *image = image_of(placed, inputs, id, poison);
-        if (!backend->upload(backend, placed->memory[id], image, placed_bytes(placed, id) + 2 * PLACED_GUARD, error))
+        gboolean guards_alone = placed->unpoisoned && !inputs->values[id];
+        if (!put(placed->backend, placed->memory[id], image, placed_bytes(placed, id), guards_alone, error))
             return FALSE;
     }
-    gsize bytes = placed->kernel.workspace + 2 * PLACED_GUARD;
-    g_autofree guint8 *image = g_malloc(bytes);
-    memset(image, poison, bytes);
-    return backend->upload(backend, placed->workspace, image, bytes, error);
+    gsize bytes = placed->kernel.workspace;
+    g_autofree guint8 *image = g_malloc(bytes + 2 * PLACED_GUARD);
+    memset(image, poison, bytes + 2 * PLACED_GUARD);
+    return put(placed->backend, placed->workspace, image, bytes, placed->unpoisoned, error);
 }
 
 static gboolean run_kernel(Placed *placed, const Inputs *inputs, GError **error) {

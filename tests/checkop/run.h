@@ -38,6 +38,7 @@ typedef struct {
     char *memory[MAX_TENSORS], *workspace; /* with guards on both sides */
     void *data[MAX_TENSORS];               /* between them */
     Picture *picture;                      /* UNPACK: written by the latest run */
+    gboolean unpoisoned;                   /* results and workspace stay as they are before a run, but for the guards */
 } Placed;
 
 enum { PLACED_GUARD = 256 };

@@ -156,8 +156,10 @@ static void run_grid(dim3 grid, dim3 threads, size_t shared_bytes, const std::fu
         for (unsigned y = 0; y < grid.y; y++)
             for (unsigned x = 0; x < grid.x; x++) {
                 blockIdx = {x, y, z};
-                if (shared_bytes > 0)
+                if (shared_bytes > 0) {
                     memset(block.shared, 0xff, shared_bytes);
+                    VALGRIND_MAKE_MEM_UNDEFINED(block.shared, shared_bytes);
+                }
                 run_block();
             }
     free(block.shared);

@@ -430,6 +430,7 @@ static void *allocate(Blocks *blocks, size_t bytes) {
     if (posix_memalign(&memory, 256, bytes) != 0)
         return NULL;
     memset(memory, 0xff, bytes);
+    VALGRIND_MAKE_MEM_UNDEFINED(memory, bytes);
     (*blocks)[static_cast<char *>(memory)] = bytes;
     return memory;
 }

@@ -9,6 +9,12 @@
 
 #include "cuda_runtime_api.h"
 
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#else
+#define VALGRIND_MAKE_MEM_UNDEFINED(memory, bytes) ((void)0)
+#endif
+
 namespace cuda_host {
 
 /* Counts a call of the function `name` and says whether it is to fail. */

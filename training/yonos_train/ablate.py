@@ -5,9 +5,10 @@
 (b) One step and a decoder tuned for it beat many steps and the autoencoder's own decoder.
 
 For each degradation and seed: the x2 U-Net, then for each scale the distilled one and one trained directly for as
-long as all that went into the distilled one, and decoders tuned on the one step of both, and on z_l ("no U-Net"). One
-autoencoder serves all. A step of distillation counts 4/3 of a direct one: the teacher's forward pass is a third of a
-step.
+long as all that went into the distilled one; decoders tuned on the one step of both; then the distilled U-Net and its
+decoder tuned together for as many steps again; and a decoder tuned on z_l ("no U-Net") for as many as the two have had.
+One autoencoder serves all. A step of distillation counts 4/3 of a direct one: the teacher's forward pass is a third of
+a step.
 
 Everything lies in RUNS/NAME/; what is there is not done again, so the command may be stopped and repeated.
 """
@@ -27,7 +28,8 @@ from .devices import autocast, device
 from .latents import Latents
 from .lpips import LPIPS
 from .metrics import bytes_of, psnr
-from .networks import OneStep, save_unet, trained_autoencoder, trained_decoder, trained_unet
+from .networks import (OneStep, decoder_checkpoint, save_unet, trained_autoencoder, trained_decoder,
+                       trained_unet)
 from .resize import resize
 from .upscale import Upscaler, ddim
 
@@ -83,7 +85,8 @@ def _chain(base, kind):
         _stage(distilled, "distill", diffusion.distill)
         _stage(direct, "direct", diffusion.direct)
         models = {"distilled": _tuned(distilled), "direct": _tuned(direct),
-                  "no U-Net": _tuned(_without_unet(distilled))}
+                  "together": _tuned(_decoder(distilled, train_unet=True)),
+                  "no U-Net": _tuned(_decoder(distilled, unet=False), 2)}
         path = _folder(base) / f"results-x{scale}.json"
         if not path.exists():
             path.write_text(json.dumps(_measure(models), indent=1) + "\n")
@@ -95,8 +98,8 @@ def _with_steps(config, stage, steps):
     return config | {stage: config[stage] | {"steps": steps}}
 
 
-def _without_unet(config):
-    return config | {"decoder": config["decoder"] | {"unet": False}}
+def _decoder(config, **changes):
+    return config | {"decoder": config["decoder"] | changes}
 
 
 def _saved_unet(config):
@@ -106,9 +109,10 @@ def _saved_unet(config):
     return folder
 
 
-def _tuned(config):
-    config = _with_steps(config, "decoder", config["ablate"]["decoder_steps"])
-    _stage(config, "decoder", autoencoder.decoder, "decoder" if config["decoder"]["unet"] else "decoder-no-unet")
+def _tuned(config, times=1):
+    """With its decoder tuned for `times` ablate.decoder_steps."""
+    config = _with_steps(config, "decoder", times * config["ablate"]["decoder_steps"])
+    _stage(config, "decoder", autoencoder.decoder, decoder_checkpoint(config))
     return config
 
 
@@ -160,6 +164,7 @@ def _measure(models):
         rows = {"bicubic": figures.of(torch.cat(bicubic))}
         for name in ("distilled", "direct"):
             rows |= _sampled(name, models[name], data, figures)
+        rows["distilled, 1 step, tuned together"] = _decoded(models["together"], data, figures, 1, tuned=True)
         rows["no U-Net, tuned decoder"] = _decoded(models["no U-Net"], data, figures, None, tuned=True)
         rows["no U-Net, original decoder"] = _decoded(models["no U-Net"], data, figures, None, tuned=False)
     return rows

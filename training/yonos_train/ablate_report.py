@@ -19,7 +19,8 @@ with the original decoder. Here both are tried with small networks: U-Net of wid
 
 - Training compute is equal: {unet_steps} steps for the x2 U-Net and {unet_steps} for each distillation (one counts as
   4/3 of a direct step: the teacher's forward pass is a third of a step); the direct U-Net of a scale gets the sum of
-  all that went into the distilled one. {decoder_steps} steps for each decoder. The same autoencoder for all.
+  all that went into the distilled one. {decoder_steps} steps for each decoder; "tuned together" is {decoder_steps} more
+  for decoder and distilled U-Net; the decoder without a U-Net has as many as both. The same autoencoder for all.
 - Figures: {crops} crops of {eval_crop} x {eval_crop} pixels of images that were not trained on, degraded as in
   training; PSNR on luma; LPIPS v0.1 with the SqueezeNet trunk; Frechet distance between the Gaussians of the same
   trunk's last features over all positions. Colour fix: {colour_fix}. DDIM without noise, timesteps from 999 down
@@ -89,6 +90,8 @@ def _verdicts(seeds, steps):
                           sampled("direct", most)))
     lines.append(_verdict(seeds, "the one step against no U-Net, both decoders tuned", tuned,
                           "no U-Net, tuned decoder"))
+    lines.append(_verdict(seeds, "the one step, tuned together with its decoder, against no U-Net",
+                          "distilled, 1 step, tuned together", "no U-Net, tuned decoder"))
     return "\n".join(lines) + "\n"
 
 
@@ -119,7 +122,8 @@ def _plot(seeds, steps, path):
             axes.errorbar(steps, values.mean(1), spread, marker="o", capsize=3,
                           label=f"{kind}, original decoder")
         for row, style in (("distilled, 1 step, tuned decoder", "-"), ("direct, 1 step, tuned decoder", "-."),
-                           ("no U-Net, tuned decoder", "--"), ("bicubic", ":")):
+                           ("distilled, 1 step, tuned together", (0, (5, 1))), ("no U-Net, tuned decoder", "--"),
+                           ("bicubic", ":")):
             axes.axhline(_values(seeds, row, name).mean(), linestyle=style, color="black", linewidth=1, label=row)
         axes.set(xscale="log", xlabel="DDIM steps", title=name + (" (higher is better)" if BETTER[name] > 0 else ""))
         axes.set_xticks(steps, [str(n) for n in steps])
