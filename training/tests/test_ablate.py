@@ -60,7 +60,7 @@ class Ablate(StageTest):
         self.assertEqual(self.checkpoint("direct", "ablation/second_order-seed1/x4-direct")["steps"], 7)
         self.assertEqual(self.checkpoint("direct", "ablation/second_order-seed2/x8-direct")["steps"], 11)
         text = (self.work / "docs" / "claims.md").read_text()
-        for words in ("## second order x4", "## second order x8", "distilled, 3 steps", "no U-Net, tuned", "(b)"):
+        for words in ("## second order x4", "## second order x8", "distilled, 3 steps", "no U-Net, tuned", "tuned together", "(b)"):
             self.assertIn(words, text)
         self.assertEqual(len(list((self.work / "docs" / "images").glob("*.png"))), 2)
         with mock.patch.object(diffusion, "Loop", side_effect=AssertionError):
