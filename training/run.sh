@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Trains the family within a given time, on one GPU or on the CPU: x2, and x4 by scale distillation from it.
+# Trains the family within a given time, on one GPU or on the CPU: x2, x4 by scale distillation from it, x8 from x4.
 #
 #   sh training/run.sh DATA OUT MINUTES [key=value ...]
 #   sh training/run.sh DATA OUT 600 pool=0 workers=0 crop=128 batch=8 device=cpu
 #
 # DATA holds images/, held-out/ and lpips_squeeze.safetensors; OUT gets models/, runs/ and logs/, one for each stage. It
 # may be stopped and repeated: stages go on where they were. At the end of MINUTES stages stop, and what they have is
-# exported. Beside the shipped models: x2-frozen, x4-frozen (decoder tuned on the frozen U-Net), x4-no-unet (the same
-# without it).
+# exported. Beside the shipped models: x2-frozen, x4-frozen, x8-frozen (decoder tuned on the frozen U-Net), x4-no-unet
+# (the same without it). $SCALES: "2 4" leaves x8 out.
 set -eu
-[ $# -ge 3 ] || { sed -n '3,12s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 3 ] || { sed -n '3,13s/^# \{0,1\}//p' "$0"; exit 2; }
 mkdir -p "$2/logs"
 data=$(cd "$1" && pwd) out=$(cd "$2" && pwd) minutes=$3
 shift 3
@@ -42,30 +42,51 @@ stage() {
   esac
 }
 
-# tuned SCALE FROZEN JOINT key=value...: the decoder on the frozen U-Net, then both together, for these shares of time
-tuned() {
-  scale=$1 frozen=$2 joint=$3
-  shift 3
-  stage "$scale" decoder decoder.minutes="$(part "$frozen")" "$@"
+# frozen SCALE PERCENT key=value...: the decoder on the frozen U-Net, for that share of the time
+frozen() {
+  scale=$1 share=$2
+  shift 2
+  stage "$scale" decoder decoder.minutes="$(part "$share")" "$@"
   stage "$scale" export export.folder="$out/models/x$scale-frozen" "$@"
-  stage "$scale" decoder decoder.train_unet=true decoder.minutes="$(part "$joint")" \
-    decoder.temporal_weight="[[0, 0.0], [$(part $((joint / 2))), 2.0]]" "$@"
+}
+
+# joint SCALE PERCENT key=value...: then both together; the temporal loss from the middle on
+joint() {
+  scale=$1 share=$2
+  shift 2
+  stage "$scale" decoder decoder.train_unet=true decoder.minutes="$(part "$share")" \
+    decoder.temporal_weight="[[0, 0.0], [$(part $((share / 2))), 2.0]]" "$@"
   stage "$scale" export decoder.train_unet=true export.folder="$out/models/yonos-lite-x$scale" "$@"
 }
 
 stage 2 autoencoder autoencoder.minutes="$(part 14)" "$@"
 stage 2 direct direct.minutes="$(part 10)" "$@"
 stage 2 export export.folder="$teacher" export.dtype=float32 "$@"
-tuned 2 9 54 "$@" &
-x2=$!
-set -- "$@" autoencoder.init="$teacher" distill.teacher="$teacher"
-stage 4 distill distill.minutes="$(part 10)" "$@"
 (
-  stage 4 decoder decoder.unet=false decoder.minutes="$(part 9)" "$@"
-  stage 4 export decoder.unet=false export.folder="$out/models/x4-no-unet" "$@"
+  frozen 2 9 "$@"
+  joint 2 54 "$@"
 ) &
-no_unet=$!
-tuned 4 9 43 "$@"
-wait $x2
-wait $no_unet
+others=$!
+set -- "$@" autoencoder.init="$teacher"
+stage 4 distill distill.minutes="$(part 10)" distill.teacher="$teacher" "$@"
+(
+  stage 4 decoder decoder.unet=false decoder.minutes="$(part 9)" distill.teacher="$teacher" "$@"
+  stage 4 export decoder.unet=false export.folder="$out/models/x4-no-unet" distill.teacher="$teacher" "$@"
+) &
+others="$others $!"
+frozen 4 9 distill.teacher="$teacher" "$@"
+case ${SCALES:-2 4 8} in
+*8*)
+  (
+    stage 8 distill distill.minutes="$(part 8)" distill.teacher="$out/models/x4-frozen" "$@"
+    frozen 8 6 distill.teacher="$out/models/x4-frozen" "$@"
+    joint 8 29 distill.teacher="$out/models/x4-frozen" "$@"
+  ) &
+  others="$others $!"
+  ;;
+esac
+joint 4 43 distill.teacher="$teacher" "$@"
+for other in $others; do
+  wait "$other"
+done
 echo "run.sh: $out/models: $(cd "$out/models" && echo *)"

@@ -93,7 +93,8 @@ class Evaluate(StageTest):
         self.assertEqual(results["clip"]["pictures"], 4)
         self.assertTrue(clean["warping error"] > 0 and clean["flicker"] > 0)
         lines = (work / "table.md").read_text().splitlines()
-        self.assertEqual(len(lines), 2 + 3 * 3 + 4)
+        self.assertEqual(len(lines), 2 + 3 * 3 + 4 + 2)
+        self.assertEqual(list(results["clip"]["systems"]["original"]), ["warping error"])
         self.assertEqual(len({line.count("|") for line in lines}), 1)
         for name in ("figures.png", "sheet-images.png", "sheet-clip.png"):
             Image.open(work / name).verify()

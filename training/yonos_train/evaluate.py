@@ -23,7 +23,7 @@ from .element import upscale_clip, upscale_images
 from .lpips import LPIPS
 from .metrics import Motion, lpips_distance, psnr, ssim
 
-BICUBIC = "bicubic"
+BICUBIC, ORIGINAL = "bicubic", "original"
 RESAMPLED = {BICUBIC: Image.BICUBIC, "Lanczos": Image.LANCZOS}
 SHEET_CROP, SHEET_ZOOM, SHEET_ROWS, GAP = 96, 4, 3, 8
 COLUMNS = ("PSNR", "SSIM", "LPIPS", "warping error", "flicker", "fps")
@@ -182,7 +182,7 @@ def evaluate(config):
                 rows[name]["fps"] = rates[name]
         results[a_set.name] = {"pictures": len(originals), "systems": rows}
         if motion:
-            results[a_set.name]["warping error of the original"] = motion.warping_error(originals)
+            rows[ORIGINAL] = {"warping error": motion.warping_error(originals)}
         _sheet(work / f"sheet-{a_set.name}.png", a_set, pictures, originals, distances)
         (work / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     table = _table(results)
@@ -202,7 +202,7 @@ def _table(results):
         for system, row in result["systems"].items():
             cells = [f"{name} ({result['pictures']})", system]
             cells += [f"{row[c]:.{DIGITS[c]}f}" if c in row else "" for c in columns]
-            cells.append(f"{100 * (row['LPIPS'] / base['LPIPS'] - 1):+.0f} %" if base["LPIPS"] else "")
+            cells.append(f"{100 * (row['LPIPS'] / base['LPIPS'] - 1):+.0f} %" if base["LPIPS"] and "LPIPS" in row else "")
             if "warping error" in columns:
                 unsteady = base.get("warping error")
                 cells.append(f"x {row['warping error'] / unsteady:.2f}" if unsteady else "")
@@ -215,14 +215,14 @@ def _sheet(path, a_set, pictures, originals, distances):
     original, enlarged SHEET_ZOOM times, in all systems and the original."""
     last = list(pictures)[-1]
     losses = np.array(distances[last]) - np.array(distances[BICUBIC])
-    columns, side = [*pictures, "original"], SHEET_CROP * SHEET_ZOOM
+    columns, side = [*pictures, ORIGINAL], SHEET_CROP * SHEET_ZOOM
     worst = np.argsort(-losses)[:SHEET_ROWS]
     sheet = Image.new("RGB", (len(columns) * (side + GAP), len(worst) * (side + 24)), "white")
     text = ImageDraw.Draw(sheet)
     for row, index in enumerate(worst):
         y, x = _busiest(np.abs(pictures[last][index].astype(float) - originals[index]).sum(-1))
         for column, name in enumerate(columns):
-            picture = originals[index] if name == "original" else pictures[name][index]
+            picture = originals[index] if name == ORIGINAL else pictures[name][index]
             crop = Image.fromarray(picture[y:y + SHEET_CROP, x:x + SHEET_CROP])
             corner = (column * (side + GAP), row * (side + 24))
             sheet.paste(crop.resize((crop.width * SHEET_ZOOM, crop.height * SHEET_ZOOM), Image.NEAREST),
@@ -247,8 +247,9 @@ def _plot(results, path):
     axes = figure.subplots(1, 2 if clips else 1, squeeze=False)[0]
     systems = list(dict.fromkeys(system for r in results.values() for system in r["systems"]))
     for system in systems:
-        points = [r["systems"][system] for r in results.values() if system in r["systems"]]
-        axes[0].plot([p["PSNR"] for p in points], [p["LPIPS"] for p in points], "o", label=system, alpha=0.7)
+        points = [r["systems"][system] for r in results.values() if "PSNR" in r["systems"].get(system, {})]
+        if points:
+            axes[0].plot([p["PSNR"] for p in points], [p["LPIPS"] for p in points], "o", label=system, alpha=0.7)
         if clips:
             heights = [c[system]["warping error"] / c[BICUBIC]["warping error"] if system in c else 0
                        for c in clips.values()]
