@@ -50,6 +50,17 @@ class Draws(unittest.TestCase):
             with self.assertRaises(SystemExit):
                 degrade.draw(rng, bad, (18, 36))
 
+    def test_grain(self):
+        """Half of the draws have some, each frame its own, and again the same."""
+        still = np.full((2, 64, 64, 3), 128, np.uint8)
+        draws = [degrade.draw(np.random.default_rng(seed), only("bicubic"), (18, 36), 8.0) for seed in range(200)]
+        self.assertAlmostEqual(sum(draw.grain > 0 for draw in draws) / 200, 0.5, delta=0.1)
+        strongest = max(draws, key=lambda draw: draw.grain)
+        one, two = strongest.apply(still, 2)
+        self.assertAlmostEqual(one.std(), strongest.grain, delta=0.5)
+        self.assertAlmostEqual((one - two.astype(float)).std(), strongest.grain * 2 ** 0.5, delta=0.7)
+        self.assertTrue(np.array_equal(one, strongest.apply(still, 2)[0]))
+
 
 class Parts(unittest.TestCase):
     def test_kernels(self):

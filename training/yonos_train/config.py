@@ -40,8 +40,10 @@ DEFAULTS = {
     "listing": None,        # text file in it that names those to use
     "held_out": None,       # folder of images that are not trained on: their figures are shown at every checkpoint
     "soft": 0.0,            # share of originals that are softened first, as much video is (degrade.py)
-    # How low-resolution images are made: shares of the kinds, any numbers; crf bounds H.264's quality.
-    "degradation": {"bicubic": 1.0, "h264": 0.0, "second_order": 0.0, "second_order_h264": 0.0, "crf": [18, 36]},
+    # How low-resolution images are made: shares of the kinds, any numbers; crf bounds H.264's quality, grain the standard
+    # deviation (in 1/255) of noise that each frame has of its own.
+    "degradation": {"bicubic": 1.0, "h264": 0.0, "second_order": 0.0, "second_order_h264": 0.0, "crf": [18, 36],
+                    "grain": 0.0},
     "colour_fix": "back-projection",  # of training and of the exported model; or none
     "lpips": None,          # safetensors file of LPIPS weights
     # lr_share: of a batch that is low-resolution images upsampled to the full size, which the U-Net sees encoded.

@@ -100,7 +100,7 @@ class Samples(torch.utils.data.Dataset):
 
     def __init__(self, config, low, pairs=False):
         self.size, self.seed, self.low, self.pairs = config["crop"], config["seed"], low, pairs
-        self.shares, self.crf = config["degradation"], config["degradation"]["crf"]
+        self.shares = config["degradation"]
         self.soft = config["soft"]
         self.room = LARGEST_PAN if pairs else 0
         folders = needed(config, "data")
@@ -145,7 +145,7 @@ class Samples(torch.utils.data.Dataset):
         frames, flow = self._frames(rng)
         if self.soft and rng.random() < self.soft:
             frames = soften(rng, np.ascontiguousarray(frames))
-        degradation = draw(rng, self.shares, self.crf)
+        degradation = draw(rng, self.shares, self.shares["crf"], self.shares["grain"])
         images = {"hr": frames} | {key: degradation.apply(frames, scale) for key, scale in self.low.items()}
         sample = {key: _planes(image[0]) for key, image in images.items()}
         if self.pairs:

@@ -46,6 +46,7 @@ class Draw:
     down: int               # Pillow filter of bicubic and h264
     crf: int
     still_before: int       # times that the codec sees the first frame before the clip: 0 makes it an intra frame
+    grain: float            # standard deviation of the camera's noise in the LR image, in 1/255; each frame has its own
     first: Order | None = None
     second: Order | None = None
     sinc: np.ndarray | None = None
@@ -59,6 +60,9 @@ class Draw:
         else:
             size = (frames.shape[2] // scale, frames.shape[1] // scale)
             low = np.stack([np.asarray(Image.fromarray(frame).resize(size, self.down)) for frame in frames])
+        if self.grain:
+            noise = np.random.default_rng((self.seed, len(frames))).standard_normal(low.shape, dtype=np.float32)
+            low = (low + self.grain * noise).clip(0, 255).round().astype(np.uint8)
         return h264(low, self.crf, self.still_before) if self.kind.endswith("h264") else low
 
     def _second_order(self, frame, scale, number):
@@ -91,14 +95,16 @@ def soften(rng, frames):
     return np.stack([np.asarray(image.resize((width, height), Image.BICUBIC)) for image in reduced])
 
 
-def draw(rng, shares, crf):
-    """A draw whose kind has the probability `shares[kind]` / sum; `crf` (low, high) bounds the codec's quality."""
+def draw(rng, shares, crf, grain=0.0):
+    """A draw whose kind has the probability `shares[kind]` / sum; `crf` (low, high) bounds the codec's quality, `grain`
+    the noise's standard deviation, which half of the draws have."""
     weights = np.array([shares[kind] for kind in KINDS], dtype=float)
     if weights.min() < 0 or weights.sum() <= 0:
         raise SystemExit(f"degradation: the shares of {', '.join(KINDS)} must not be negative, and not all 0")
     kind = KINDS[rng.choice(len(KINDS), p=weights / weights.sum())]
     down = Image.BICUBIC if kind == "bicubic" else _PILLOW_FILTERS[rng.integers(len(_PILLOW_FILTERS))]
-    plain = Draw(kind, int(rng.integers(2 ** 31)), down, int(rng.integers(crf[0], crf[1] + 1)), int(rng.integers(3)))
+    plain = Draw(kind, int(rng.integers(2 ** 31)), down, int(rng.integers(crf[0], crf[1] + 1)), int(rng.integers(3)),
+                 grain * max(0.0, rng.uniform(-1, 1)))
     if not kind.startswith("second_order"):
         return plain
     return dataclasses.replace(
@@ -202,7 +208,8 @@ def h264(frames, crf, still_before):
     encoder.width, encoder.height, encoder.pix_fmt = even.shape[2], even.shape[1], "yuv420p"
     encoder.time_base, encoder.framerate = fractions.Fraction(1, 25), fractions.Fraction(25)
     encoder.thread_count = 1
-    encoder.options = {"crf": str(crf), "preset": "veryfast"}
+    # Without mbtree, whose AVX-512 code reads beyond what it wrote in pictures this small: other bits now and then.
+    encoder.options = {"crf": str(crf), "preset": "veryfast", "mbtree": "0"}
     packets = []
     for number, frame in enumerate(even):
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(format="yuv420p")
