@@ -154,7 +154,7 @@ template <typename T, int N> __global__ void channel_moments(Joined<T> in, Cut c
     }
     __syncthreads();
     merge_rows(parts, cut.rows, width);
-    for (int i = threadIdx.x; i < width && blockIdx.y * width + i < cut.channels; i += CUT_THREADS)
+    for (int i = threadIdx.x; i < width && static_cast<int>(blockIdx.y) * width + i < cut.channels; i += CUT_THREADS)
         partials[(image * gridDim.x + blockIdx.x) * cut.channels + blockIdx.y * width + i] = parts[i];
 }
 
