@@ -29,6 +29,7 @@
 #define YONOS_CHECK_ALIGNED(p, bytes) ((void)0)
 #define YONOS_UNROLL _Pragma("unroll")
 #define YONOS_UNROLL_4 _Pragma("unroll 4")
+#define YONOS_NO_UNROLL _Pragma("unroll 1")
 #endif
 
 enum { WARP = 32 };

@@ -89,6 +89,24 @@ typedef struct {
 } YonosCudaAttention;
 int yonos_cuda_attention(const YonosCudaAttention *attention, YonosCudaStream stream);
 
+/* ---- conv.cu ---------------------------------------------------------------------------------- */
+
+/* y = relu?(conv(x) + residual? + bias?), 3x3, stride 1, one pixel of zeros around x, f32 sums. x (n,h,w,ic), bias (oc),
+ * residual and y (n,h,w,oc) of `dtype`, all 16-byte aligned; bias and residual may be NULL. y may be residual, not x. */
+typedef struct {
+    YonosDType dtype;
+    int n, h, w, ic, oc;
+    gboolean relu;
+    const void *x, *weight, *bias, *residual; /* weight: packed */
+    void *y;
+} YonosCudaConv3x3;
+int yonos_cuda_conv3x3(const YonosCudaConv3x3 *conv, YonosCudaStream stream);
+/* f16 and bf16, ic a multiple of 16, oc of 8. */
+gboolean yonos_cuda_conv3x3_takes(YonosDType dtype, int ic, int oc);
+/* On the host: packs (oc,3,3,ic) into yonos_cuda_conv3x3_weight_bytes(). */
+void yonos_cuda_conv3x3_pack(int ic, int oc, const void *weight, void *packed);
+gsize yonos_cuda_conv3x3_weight_bytes(int ic, int oc);
+
 /* ---- pointwise.cu ---------------------------------------------------------------------------- */
 
 /* out = act(a x + b y + c) in f32, each tensor of its own type. `y` may be NULL. out may be x or y where their types

@@ -379,6 +379,102 @@ static void test_attention(void) {
         }
 }
 
+/* ---- convolution --------------------------------------------------------------------------------- */
+
+typedef struct {
+    YonosShape x;
+    int oc;
+} ConvCase;
+
+/* One pixel; the edges of tiles of 8 x 32; channels in every number of slices and groups, with a rest and without. */
+static const ConvCase conv_cases[] = {
+    {{1, 1, 1, 16}, 16},  {{1, 7, 31, 16}, 8},  {{2, 8, 32, 16}, 16}, {{1, 9, 33, 32}, 16}, {{1, 17, 5, 16}, 32},
+    {{1, 3, 67, 48}, 24}, {{3, 5, 34, 32}, 32}, {{1, 11, 9, 64}, 40}, {{1, 10, 40, 64}, 64}, {{1, 2, 3, 80}, 72},
+};
+
+/* In the activations' type, as the backend packs them. */
+typedef struct {
+    const void *weight, *bias;
+} ConvConstants;
+
+static int launch_conv(Fixture *f) {
+    const YonosNode *n = f->node;
+    const ConvConstants *k = f->extra;
+    const YonosCudaTensor *x = fixture_tensor(f, n->in[0]), *y = fixture_tensor(f, n->out),
+                          *residual = fixture_tensor(f, n->in[1]);
+    int ic = x->shape.c, oc = y->shape.c;
+    gsize bytes = yonos_cuda_conv3x3_weight_bytes(ic, oc);
+    g_autofree void *packed = g_malloc(bytes);
+    yonos_cuda_conv3x3_pack(ic, oc, k->weight, packed);
+    YonosCudaConv3x3 conv = {.dtype = y->dtype,
+                             .n = y->shape.n,
+                             .h = y->shape.h,
+                             .w = y->shape.w,
+                             .ic = ic,
+                             .oc = oc,
+                             .relu = n->attr.conv2d.activation == YONOS_ACTIVATION_RELU,
+                             .x = x->data,
+                             .weight = packed,
+                             .bias = k->bias,
+                             .residual = residual ? residual->data : NULL,
+                             .y = y->data};
+    return yonos_cuda_conv3x3(&conv, NULL);
+}
+
+/* The sums differ from ref's in their order alone: 9 ic products of about 1/sqrt(9 ic). */
+static void conv_case(const ConvCase *c, YonosDType dtype, gboolean with_bias, gboolean with_residual, gboolean relu) {
+    static const int padding[4] = {1, 1, 1, 1};
+    enum { TAPS = 9 };
+    Fixture f;
+    fixture_init(&f);
+    int ic = c->x.c, oc = c->oc;
+    gsize count = (gsize)(oc * ic * TAPS);
+    g_autofree float *weight = g_new(float, count), *turned = g_new(float, count), *bias = g_new(float, oc);
+    for (gsize i = 0; i < count; i++) /* few bits: the same number in every type */
+        weight[i] = (float)g_test_rand_int_range(-31, 32) / 256.0f;
+    for (int o = 0; o < oc; o++)
+        bias[o] = (float)g_test_rand_int_range(-31, 32) / 16.0f;
+    for (int o = 0; o < oc; o++)
+        for (int i = 0; i < ic; i++)
+            for (int tap = 0; tap < TAPS; tap++)
+                turned[(o * TAPS + tap) * ic + i] = weight[(o * ic + i) * TAPS + tap];
+    g_autofree void *w = pack_constant(turned, count, dtype), *b = pack_constant(bias, (gsize)oc, dtype);
+    ConvConstants k = {w, with_bias ? b : NULL};
+    f.extra = &k;
+    YonosConst weights = {"weight", YONOS_DTYPE_F32, 4, {oc, ic, 3, 3}, weight};
+    YonosConst offsets = {"bias", YONOS_DTYPE_F32, 1, {oc}, bias};
+    YonosShape out = c->x;
+    out.c = oc;
+    const YonosTensor *x = fixture_input(&f, dtype, c->x);
+    const YonosTensor *residual = with_residual ? fixture_input(&f, dtype, out) : NULL;
+    yonos_conv2d(f.graph, x, &weights, with_bias ? &offsets : NULL, residual, 1, padding, 0, 0,
+                 relu ? YONOS_ACTIVATION_RELU : YONOS_ACTIVATION_NONE, NULL);
+    fixture_compare(&f, launch_conv, 1e-5f, 0.0f);
+    fixture_clear(&f);
+}
+
+static void test_conv(void) {
+    for (guint i = 0; i < G_N_ELEMENTS(conv_cases); i++)
+        for (guint d = 1; d < G_N_ELEMENTS(dtypes); d++)
+            for (int k = 0; k < 4; k += i < 5 ? 1 : 3)
+                conv_case(&conv_cases[i], dtypes[d], k % 2, k / 2, (int)(i + d) % 4 == k);
+}
+
+/* What it does not take it refuses, and starts nothing. */
+static void test_conv_refused(void) {
+    guint16 *data = g_malloc0(4096);
+    YonosCudaConv3x3 whole = {.dtype = YONOS_DTYPE_BF16, .n = 1, .h = 1, .w = 1, .ic = 16, .oc = 8, .x = data,
+                              .weight = data, .y = data + 512};
+    YonosCudaConv3x3 refused[] = {whole, whole, whole, whole};
+    refused[0].ic = 24;
+    refused[1].oc = 12;
+    refused[2].dtype = YONOS_DTYPE_F32;
+    refused[3].x = data + 1;
+    for (guint i = 0; i < G_N_ELEMENTS(refused); i++)
+        g_assert_cmpint(yonos_cuda_conv3x3(&refused[i], NULL), !=, 0);
+    g_free(data);
+}
+
 /* ---- resampling ---------------------------------------------------------------------------------- */
 
 static YonosCudaTaps borrow_taps(const YonosTaps *taps) {
@@ -684,6 +780,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/norm/group", test_group_norm);
     g_test_add_func("/norm/layer", test_layer_norm);
     g_test_add_func("/attention", test_attention);
+    g_test_add_func("/conv/3x3", test_conv);
+    g_test_add_func("/conv/refused", test_conv_refused);
     g_test_add_func("/resize/filters", test_resize);
     g_test_add_func("/resize/nearest", test_upsample);
     g_test_add_func("/frame", test_frames);

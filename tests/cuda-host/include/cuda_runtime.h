@@ -82,6 +82,7 @@ template <typename T> T from_bits(uint64_t bits) {
 #define YONOS_CHECK_ALIGNED(p, bytes) cuda_host::check_aligned((p), (bytes))
 #define YONOS_UNROLL
 #define YONOS_UNROLL_4
+#define YONOS_NO_UNROLL
 
 /* ---- synchronisation, shuffles, votes ---------------------------------------------------------- */
 
