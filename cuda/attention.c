@@ -59,9 +59,8 @@ static void ask_dnn(Attention *attention, YonosCuda *cuda, const YonosNode *node
     g_autofree char *key = shape_key(a);
     g_autoptr(GError) error = NULL;
     attention->graph = cuda_dnn_attention(cuda->libraries->dnn, a, &error);
-    if (attention->graph)
-        attention->choice = cuda_choose(cuda, attention->graph, key, trial_bytes(a), try_attention, a, &error);
-    if (!attention->choice)
+    CudaTrial trial = {.shape = key, .dtype = a->dtype, .bytes = trial_bytes(a), .try = try_attention, .data = a};
+    if (!attention->graph || !cuda_choose(cuda, attention->graph, &trial, &attention->choice, &error))
         g_info("%s: attention by the own kernel: %s", node->out->name ? node->out->name : key, error->message);
 }
 

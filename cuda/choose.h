@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which of cuDNN's engines runs a graph.
+ * Which of cuDNN's engines, or whether an own kernel, runs a graph.
  */
 #ifndef YONOS_CUDA_CHOOSE_H
 #define YONOS_CUDA_CHOOSE_H
@@ -8,16 +8,30 @@
 #include "cuda.h"
 #include "dnn.h"
 
-/* Starts `choice`, which is built, on `memory` (of the bytes asked for, plus its workspace behind them). */
+/* Starts `choice`, which is built, on `memory` (of the bytes asked for, plus its workspace behind them). NULL is the own
+ * kernel. */
 typedef gboolean (*CudaChoiceTry)(CudaDnnChoice *choice, char *memory, void *workspace, gconstpointer data,
                                   GError **error);
 
+/* What is chosen for, and what it is tried on. */
+typedef struct {
+    const char *shape; /* one line of text */
+    YonosDType dtype;
+    gsize bytes;       /* of scratch memory, which is filled with numbers of `dtype` in [-1, 1) */
+    CudaChoiceTry try;
+    gconstpointer data;
+    /* An own kernel that competes. It is taken where its result, `count` elements at own_result in the scratch memory, is
+     * that of one of cuDNN's engines, at `result`, to the precision of `dtype`, and it is faster than all of these. */
+    gboolean own;
+    gsize result, own_result, count;
+} CudaTrial;
+
 /*
- * A built choice for `graph`: the one that is kept for `shape` (one line of text), else the fastest of the best few,
- * timed on `bytes` of scratch memory, which is then kept. Without memory for the timing the first one, which is not.
- * NULL with `error` set where no engine takes the graph. Free with cuda_dnn_choice_free().
+ * *choice for `graph`, built: the one that is kept for the shape, else the fastest of the best few, timed, which is then
+ * kept; NULL for the own kernel. Without memory for the timing cuDNN's first one, which is not kept. FALSE with `error`
+ * set where no engine takes the graph. Free with cuda_dnn_choice_free().
  */
-CudaDnnChoice *cuda_choose(YonosCuda *cuda, CudaDnnGraph *graph, const char *shape, gsize bytes, CudaChoiceTry try,
-                           gconstpointer data, GError **error);
+gboolean cuda_choose(YonosCuda *cuda, CudaDnnGraph *graph, const CudaTrial *trial, CudaDnnChoice **choice,
+                     GError **error);
 
 #endif

@@ -3,10 +3,11 @@
  * CONV2D by cuDNN. In the order of a run:
  *
  *   x padded to a multiple of 8 channels, resized by nearest neighbour       own kernels, into the workspace
- *   convolution, residual, bias, ReLU                                        one engine of cuDNN
+ *   convolution, residual, bias, ReLU                                        one engine of cuDNN, or the own kernel
  *   y without its padding; what the engine did not take of the epilogue      own kernels
  *
- * Where no engine takes the epilogue, the convolution runs alone.
+ * Where no engine takes the epilogue, the convolution runs alone. The own kernel is for 3x3 and few channels (kernels/
+ * conv.cu): it competes with cuDNN's engines, and is taken where there are none.
  */
 #include "conv.h"
 
@@ -14,11 +15,14 @@
 #include "libraries.h"
 #include "plan-node.h"
 
+enum { OWN_CHANNELS = 64 }; /* at most; with more cuDNN's engines have enough to multiply for each byte */
+
 struct _CudaConv {
     CudaDnnGraph *graph;
-    CudaDnnChoice *choice;
+    CudaDnnChoice *choice; /* NULL: the own kernel */
     CudaConvShape shape;
     const void *weight, *bias;      /* of the engine */
+    const void *own_weight;         /* NULL: the own kernel does not take the shape */
     gsize padded, upsampled, wide;  /* bytes of the workspace: padded x, upsampled x, padded y; each 0 where not needed */
     /* What is left for the epilogue kernel. */
     gboolean epilogue, residual;
@@ -37,30 +41,85 @@ static char *shape_key(const CudaConvShape *s) {
                            s->relu ? " relu" : "");
 }
 
-/* ---- choosing --------------------------------------------------------------------------------------------- */
+/* ---- the engine ------------------------------------------------------------------------------------------- */
 
-/* Scratch memory for a trial: x, y, residual one behind the other. */
-static gsize trial_bytes(const CudaConvShape *s) {
-    return bytes_of(s->dtype, s->n, s->ih, s->iw, s->ic) + 2 * bytes_of(s->dtype, s->n, s->oh, s->ow, s->oc);
+static gboolean run_own(const YonosCuda *cuda, const CudaConv *conv, const CudaConvData *data, GError **error) {
+    const CudaConvShape *s = &conv->shape;
+    YonosCudaConv3x3 own = {.dtype = s->dtype,
+                            .n = s->n,
+                            .h = s->oh,
+                            .w = s->ow,
+                            .ic = s->ic,
+                            .oc = s->oc,
+                            .relu = s->relu,
+                            .x = data->x,
+                            .weight = conv->own_weight,
+                            .bias = data->bias,
+                            .residual = data->residual,
+                            .y = data->y};
+    return cuda_launch(cuda, error, yonos_cuda_conv3x3, &own, cuda->stream);
 }
 
+/* By `choice`, or the own kernel where that is NULL. */
+static gboolean run_engine(const YonosCuda *cuda, const CudaConv *conv, CudaDnnChoice *choice, const CudaConvData *data,
+                           void *workspace, GError **error) {
+    return choice ? cuda_dnn_run_conv(choice, data, workspace, error) : run_own(cuda, conv, data, error);
+}
+
+/* ---- choosing --------------------------------------------------------------------------------------------- */
+
+static gsize x_bytes(const CudaConvShape *s) { return bytes_of(s->dtype, s->n, s->ih, s->iw, s->ic); }
+static gsize y_bytes(const CudaConvShape *s) { return bytes_of(s->dtype, s->n, s->oh, s->ow, s->oc); }
+
+typedef struct {
+    const YonosCuda *cuda;
+    const CudaConv *conv;
+} Trial;
+
+/* Scratch memory for a trial: x, y, residual, the own kernel's y one behind the other. */
 static gboolean try_conv(CudaDnnChoice *choice, char *memory, void *workspace, gconstpointer user_data, GError **error) {
-    const CudaConv *conv = user_data;
+    const Trial *trial = user_data;
+    const CudaConv *conv = trial->conv;
     const CudaConvShape *s = &conv->shape;
-    char *y = memory + bytes_of(s->dtype, s->n, s->ih, s->iw, s->ic);
-    CudaConvData data = {.x = memory, .weight = conv->weight, .bias = conv->bias, .y = y};
+    char *y = memory + x_bytes(s), *residual = y + y_bytes(s), *own_y = residual + y_bytes(s);
+    CudaConvData data = {.x = memory, .weight = conv->weight, .bias = conv->bias, .y = choice ? y : own_y};
     if (s->residual)
-        data.residual = y + bytes_of(s->dtype, s->n, s->oh, s->ow, s->oc);
-    return cuda_dnn_run_conv(choice, &data, workspace, error);
+        data.residual = residual;
+    return run_engine(trial->cuda, conv, choice, &data, workspace, error);
 }
 
 /* Graph and choice for conv->shape. */
 static gboolean plan(CudaConv *conv, YonosCuda *cuda, GError **error) {
-    g_autofree char *key = shape_key(&conv->shape);
-    conv->graph = cuda_dnn_conv(cuda->libraries->dnn, &conv->shape, error);
-    if (conv->graph)
-        conv->choice = cuda_choose(cuda, conv->graph, key, trial_bytes(&conv->shape), try_conv, conv, error);
-    return conv->choice != NULL;
+    const CudaConvShape *s = &conv->shape;
+    g_autofree char *key = shape_key(s);
+    gboolean own = conv->own_weight != NULL;
+    Trial data = {cuda, conv};
+    CudaTrial trial = {.shape = key,
+                       .dtype = s->dtype,
+                       .bytes = x_bytes(s) + (own ? 3 : 2) * y_bytes(s),
+                       .try = try_conv,
+                       .data = &data,
+                       .own = own,
+                       .result = x_bytes(s),
+                       .own_result = x_bytes(s) + 2 * y_bytes(s),
+                       .count = (gsize)s->n * (gsize)s->oh * (gsize)s->ow * (gsize)s->oc};
+    conv->graph = cuda_dnn_conv(cuda->libraries->dnn, s, error);
+    return conv->graph && cuda_choose(cuda, conv->graph, &trial, &conv->choice, error);
+}
+
+static gboolean own_takes(const CudaConvShape *s) {
+    return s->kh == 3 && s->kw == 3 && s->stride == 1 && s->pad_top == 1 && s->pad_left == 1 && s->oh == s->ih &&
+           s->ow == s->iw && s->ic <= OWN_CHANNELS && s->oc <= OWN_CHANNELS &&
+           yonos_cuda_conv3x3_takes(s->dtype, s->ic, s->oc);
+}
+
+/* conv->own_weight, where the own kernel may be taken. */
+static gboolean pack_own(CudaConv *conv, YonosCuda *cuda, const YonosConst *weight, GError **error) {
+    const CudaConvShape *s = &conv->shape;
+    if (!own_takes(s) || g_strcmp0(g_getenv(YONOS_CUDA_CONV), "cudnn") == 0)
+        return TRUE;
+    conv->own_weight = cuda_weight_own_conv(cuda, weight, s->dtype, s->oc, s->ic, error);
+    return conv->own_weight != NULL;
 }
 
 /* The bias that the engine adds: the node's, or zeros. */
@@ -71,20 +130,37 @@ static gboolean pack_bias(CudaConv *conv, YonosCuda *cuda, const YonosConst *bia
     return conv->bias || !s->bias;
 }
 
-/* With the epilogue in the engine, else without. */
-static gboolean plan_either(CudaConv *conv, YonosCuda *cuda, const YonosNode *node, GError **error) {
-    g_autoptr(GError) refusal = NULL;
-    conv->shape = cuda_conv_shape(node);
-    conv->weight = cuda_weight(cuda, node->constant[0], conv->shape.dtype, conv->shape.oc, conv->shape.ic, error);
-    if (!conv->weight || !pack_bias(conv, cuda, node->constant[1], error))
-        return FALSE;
-    if (plan(conv, cuda, &refusal))
-        return TRUE;
-    g_info("%s: its epilogue runs by itself: %s", node->out->name ? node->out->name : "convolution", refusal->message);
+/* Without the epilogue, by cuDNN. */
+static gboolean plan_bare(CudaConv *conv, YonosCuda *cuda, const YonosNode *node, GError **error) {
     g_clear_pointer(&conv->graph, cuda_dnn_graph_free);
     conv->shape = cuda_conv_shape_bare(node);
-    conv->bias = NULL;
+    conv->bias = conv->own_weight = NULL;
     return plan(conv, cuda, error);
+}
+
+/* With the epilogue in the engine, else without, else by the own kernel. */
+static gboolean plan_any(CudaConv *conv, YonosCuda *cuda, const YonosNode *node, GError **error) {
+    g_autoptr(GError) refusal = NULL;
+    const char *name = node->out->name ? node->out->name : "convolution";
+    conv->shape = cuda_conv_shape(node);
+    conv->weight = cuda_weight(cuda, node->constant[0], conv->shape.dtype, conv->shape.oc, conv->shape.ic, error);
+    if (!conv->weight || !pack_bias(conv, cuda, node->constant[1], error) ||
+        !pack_own(conv, cuda, node->constant[0], error))
+        return FALSE;
+    CudaConv own = *conv;
+    if (own.own_weight && g_strcmp0(g_getenv(YONOS_CUDA_CONV), "own") == 0)
+        return TRUE;
+    if (plan(conv, cuda, &refusal))
+        return TRUE;
+    g_info("%s: its epilogue runs by itself: %s", name, refusal->message);
+    if (plan_bare(conv, cuda, node, own.own_weight ? NULL : error))
+        return TRUE;
+    if (!own.own_weight)
+        return FALSE;
+    g_info("%s: the own kernel, as cuDNN refuses it: %s", name, refusal->message);
+    cuda_dnn_graph_free(conv->graph);
+    *conv = own;
+    return TRUE;
 }
 
 static void lay_out_workspace(CudaConv *conv, const YonosNode *node) {
@@ -101,7 +177,7 @@ static void lay_out_workspace(CudaConv *conv, const YonosNode *node) {
 CudaConv *cuda_conv_new(YonosKernel *kernel, GError **error) {
     const YonosNode *node = kernel->node;
     CudaConv *conv = g_new0(CudaConv, 1);
-    if (!plan_either(conv, cuda_of(kernel), node, error)) {
+    if (!plan_any(conv, cuda_of(kernel), node, error)) {
         cuda_conv_free(conv);
         return NULL;
     }
@@ -116,8 +192,11 @@ CudaConv *cuda_conv_new(YonosKernel *kernel, GError **error) {
         return NULL;
     }
     conv->epilogue = conv->late_bias || conv->residual || conv->activation != YONOS_ACTIVATION_NONE;
-    kernel->workspace = conv->padded + conv->upsampled + conv->wide + cuda_dnn_choice_workspace(conv->choice);
-    kernel->implementation = cuda_dnn_choice_name(conv->choice);
+    kernel->workspace = conv->padded + conv->upsampled + conv->wide;
+    if (conv->choice) {
+        kernel->workspace += cuda_dnn_choice_workspace(conv->choice);
+        kernel->implementation = cuda_dnn_choice_name(conv->choice);
+    }
     return conv;
 }
 
@@ -177,7 +256,8 @@ gboolean cuda_conv_run(const CudaConv *conv, const YonosKernel *kernel, const Yo
                          .residual = s->residual ? residual.data : NULL,
                          .bias = conv->bias,
                          .y = y.data};
-    return cuda_dnn_run_conv(conv->choice, &data, workspace + conv->padded + conv->upsampled + conv->wide, error) &&
+    return run_engine(cuda, conv, conv->choice, &data, workspace + conv->padded + conv->upsampled + conv->wide,
+                      error) &&
            finish_y(conv, cuda, &out, &y, &residual, error);
 }
 

@@ -14,9 +14,10 @@
  *   current.c     current tiles, seed, frame number
  *   graph.c       recording and replaying
  *   dnn.c         cuDNN's graph API                 \
- *   choose.c      the fastest engine, timed          | the host build of tests/cuda-host
- *   libraries.c   handles of cuDNN and cuBLASLt      | has stand-ins for these
- *   conv.c gemm.c attention.c                       /
+ *   libraries.c   handles of cuDNN and cuBLASLt      | the host build of tests/cuda-host has stand-ins for these
+ *   gemm.c attention.c                              /
+ *   conv.c        convolutions
+ *   choose.c      the fastest engine, timed
  *   tune.c        choices kept from start to start
  *   norm.c pointwise.c resize.c tile.c noise.c frame.c colour.c   nodes to launches of kernels/
  */
@@ -86,6 +87,10 @@ void cuda_weights_free(YonosCuda *cuda);
  */
 const void *cuda_weight(YonosCuda *cuda, const YonosConst *constant, YonosDType dtype, gint64 rows, gint64 columns,
                         GError **error);
+/* A 3x3 convolution's weight of f16 or bf16 with `rows` output and `columns` input channels, zeros where the constant has
+ * fewer, as yonos_cuda_conv3x3() takes it. */
+const void *cuda_weight_own_conv(YonosCuda *cuda, const YonosConst *constant, YonosDType dtype, int rows, int columns,
+                                 GError **error);
 /* As f32 and as it is; *out = NULL where the constant is NULL. */
 gboolean cuda_weight_f32(YonosCuda *cuda, const YonosConst *constant, const float **out, GError **error);
 /* `count` zeros of any type. */

@@ -5,6 +5,7 @@
  * Every node's functions are called through one wrapper, which makes the device the calling thread's, brings tiles and
  * seed up to date, and frees what a failed prepare left.
  */
+#include "conv.h"
 #include "cuda.h"
 #include "tune.h"
 
@@ -13,6 +14,7 @@ extern YONOS_API YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision
 enum {
     MIN_CAPABILITY = 80, /* the oldest architecture that the kernels are built for */
     TILE_BATCH = 8,
+    CHOICES = 2, /* one more whenever there is more to choose from, or it is timed otherwise */
 };
 
 static const YonosOp *const ops[YONOS_OP_COUNT] = {
@@ -137,8 +139,11 @@ static gboolean open_parts(YonosCuda *cuda, GError **error) {
     cuda->libraries = cuda_libraries_new(cuda, error);
     if (!cuda->libraries || !cuda_current_new(cuda, error) || !cuda_driver_open(cuda, error))
         return FALSE;
-    g_autofree char *circumstances = g_strdup_printf("%s, driver %d, %s", cuda->label, cuda->driver,
-                                                     cuda_libraries_versions(cuda->libraries));
+    const char *convolutions = g_getenv(YONOS_CUDA_CONV); /* other choices */
+    g_autofree char *circumstances =
+        g_strdup_printf("%s, driver %d, %s, choices %d%s%s", cuda->label, cuda->driver,
+                        cuda_libraries_versions(cuda->libraries), CHOICES, convolutions ? ", convolutions " : "",
+                        convolutions ? convolutions : "");
     cuda->tune = cuda_tune_new(circumstances);
     g_info("backend cuda: %s", circumstances);
     return TRUE;

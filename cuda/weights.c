@@ -9,6 +9,7 @@ typedef struct {
     const YonosConst *constant; /* NULL: zeros */
     YonosDType dtype;
     gint64 rows, columns;
+    gboolean own; /* in the order of the own convolution */
     void *memory;
 } Packed;
 
@@ -19,7 +20,8 @@ static guint packed_hash(gconstpointer data) {
 
 static gboolean packed_equal(gconstpointer a, gconstpointer b) {
     const Packed *p = a, *q = b;
-    return p->constant == q->constant && p->dtype == q->dtype && p->rows == q->rows && p->columns == q->columns;
+    return p->constant == q->constant && p->dtype == q->dtype && p->rows == q->rows && p->columns == q->columns &&
+           p->own == q->own;
 }
 
 GHashTable *cuda_weights_new(void) { return g_hash_table_new_full(packed_hash, packed_equal, g_free, NULL); }
@@ -83,7 +85,7 @@ static const void *keep(YonosCuda *cuda, const Packed *key, const void *host, gs
 
 const void *cuda_weight(YonosCuda *cuda, const YonosConst *constant, YonosDType dtype, gint64 rows, gint64 columns,
                         GError **error) {
-    Packed key = {constant, dtype, rows, columns, NULL};
+    Packed key = {.constant = constant, .dtype = dtype, .rows = rows, .columns = columns};
     const void *there = look_up(cuda, &key);
     if (there)
         return there;
@@ -92,13 +94,29 @@ const void *cuda_weight(YonosCuda *cuda, const YonosConst *constant, YonosDType 
     return host ? keep(cuda, &key, host, bytes, error) : NULL;
 }
 
+const void *cuda_weight_own_conv(YonosCuda *cuda, const YonosConst *constant, YonosDType dtype, int rows, int columns,
+                                 GError **error) {
+    Packed key = {.constant = constant, .dtype = dtype, .rows = rows, .columns = columns, .own = TRUE};
+    const void *there = look_up(cuda, &key);
+    if (there)
+        return there;
+    gsize bytes;
+    g_autofree void *host = pack_new(&key, &bytes, error);
+    if (!host)
+        return NULL;
+    bytes = yonos_cuda_conv3x3_weight_bytes(columns, rows);
+    g_autofree void *packed = g_malloc(bytes);
+    yonos_cuda_conv3x3_pack(columns, rows, host, packed);
+    return keep(cuda, &key, packed, bytes, error);
+}
+
 gboolean cuda_weight_f32(YonosCuda *cuda, const YonosConst *constant, const float **out, GError **error) {
     *out = constant ? cuda_weight(cuda, constant, YONOS_DTYPE_F32, 0, 0, error) : NULL;
     return *out || !constant;
 }
 
 const void *cuda_zeros(YonosCuda *cuda, gsize count, GError **error) {
-    Packed key = {NULL, YONOS_DTYPE_F32, (gint64)count, 0, NULL};
+    Packed key = {.dtype = YONOS_DTYPE_F32, .rows = (gint64)count};
     const void *there = look_up(cuda, &key);
     if (there)
         return there;

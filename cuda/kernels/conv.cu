@@ -2,15 +2,16 @@
 /*
  * CONV2D of f16 and bf16 on tensor cores: 3x3, stride 1, a border of one pixel of zeros, few channels, many pixels.
  *
- * A block makes 8 x 32 pixels by 8 TILES channels. The input passes through shared memory in slices of 16 channels, each
- * with its border of pixels and its share of the weights, the next slice being copied while the tensor cores work on the
- * current one. A warp has 4 rows of 16 pixels. It loads 16 pixels of an input row once for each of the three kx, and
+ * A block makes 8 x 32 pixels by 8 TILES channels. The input passes through shared memory in slices of 16 channels,
+ * each with its border of pixels and its share of the weights, the next slice being copied while the tensor cores work
+ * on the current one. A warp has 4 rows of 16 pixels. It loads 16 pixels of an input row once for each kx and
  * multiplies them by the weights of all ky: the same pixels are the upper, middle and lower row of three output rows.
  * Sums are f32 and begin with bias and residual, which are read while the first copies are under way.
  *
- * What it is bound by: for TILES = 4 a warp loads 12 times 512 bytes from shared memory (6 of input, 6 of weights) for 48
- * products of 16x8x16, 48 cycles at 128 bytes a cycle for 58 cycles of an H100's tensor cores at their peak; for TILES = 2
- * 9 times for 24, 36 cycles for 29. With 16 to 32 channels the memory's bytes take longer than either (speed-cuda.md).
+ * The bound: for TILES = 4 a warp loads 12 times 512 bytes from shared memory (6 of input, 6 of weights) for 48
+ * products of 16x8x16, 48 cycles at 128 bytes a cycle for 58 cycles of an H100's tensor cores at their peak; for
+ * TILES = 2 nine times for 24, 36 cycles for 29. With 16 to 32 channels the memory's bytes take longer than either
+ * (speed-cuda.md).
  */
 #include "tensor_core.h"
 
@@ -31,15 +32,15 @@ struct alignas(16) Piece {
     uint16_t v[8];
 };
 
-/* Two pieces are a pixel, or the 16 weights of an output channel. The second one comes first in four pixels of eight, so
- * that the eight rows of a matrix are in different banks: `i` is the column of the pixel, or the output channel. */
+/* Two pieces are a pixel, or the 16 weights of an output channel. The second one comes first in four pixels of eight,
+ * so that the eight rows of a matrix are in different banks: `i` is the pixel's column, or the output channel. */
 template <int TILES> struct Stage {
     Piece x[HALO_H][HALO_W][2], weight[TAPS][8 * TILES][2];
 };
 __host__ __device__ static inline int place(int i, int piece) { return piece ^ (i / 4 % 2); }
 
-/* Which channel of a block column j of its tile i makes: lane t of four has columns 2t, 2t + 1 of each tile, and so gets
- * 2 TILES channels that lie together. */
+/* Which channel of a block column j of its tile i makes: lane t of four has columns 2t, 2t + 1 of each tile, and so
+ * gets 2 TILES channels that lie together. */
 static inline int channel_of(int tiles, int column) {
     int i = column / 8, j = column % 8;
     return j / 2 * 2 * tiles + 2 * i + j % 2;
@@ -106,12 +107,12 @@ template <typename T, int TILES> __global__ void __launch_bounds__(THREADS) conv
     YONOS_SHARED(Stage<TILES>, stage);
     int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, slices = c.ic / SLICE;
     int groups = (c.oc + 8 * TILES - 1) / (8 * TILES);
-    Place at = {static_cast<int>(blockIdx.z), static_cast<int>(blockIdx.y) * TILE_H, static_cast<int>(blockIdx.x) / groups * TILE_W,
-                static_cast<int>(blockIdx.x) % groups};
+    int block_x = blockIdx.x, block_y = blockIdx.y; /* the groups of a tile's channels are neighbours */
+    Place at = {static_cast<int>(blockIdx.z), block_y * TILE_H, block_x / groups * TILE_W, block_x % groups};
     fetch(c, at, 0, &stage[0]);
     commit_copies();
 
-    /* The thread has pixels (y + row, x + 8 i), i = 0, 1, of the image and channels channel .. channel + TOGETHER - 1. */
+    /* The thread has pixels (y + row, x) and (y + row, x + 8) and channels channel .. channel + TOGETHER - 1. */
     int warp_y = warp / 2 * ROWS, warp_x = warp % 2 * COLUMNS;
     int y = at.y + warp_y, x = at.x + warp_x + lane / 4, channel = at.channels * 8 * TILES + lane % 4 * TOGETHER;
     size_t first = ((at.image * c.h + y) * c.w + x) * c.oc + channel;
@@ -179,7 +180,7 @@ void yonos_cuda_conv3x3_pack(int ic, int oc, const void *weight, void *packed) {
                     for (int i = 0; i < 2; i++, to++) {
                         int channel = group * width + channel_of(width / 8, column);
                         int piece = 2 * slice + place(column, i); /* place() is its own inverse */
-                        *to = channel < oc ? from[(static_cast<gsize>(channel) * TAPS + tap) * pieces + piece] : Piece();
+                        *to = channel < oc ? from[(channel * TAPS + tap) * pieces + piece] : Piece();
                     }
 }
 

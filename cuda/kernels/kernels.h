@@ -91,8 +91,9 @@ int yonos_cuda_attention(const YonosCudaAttention *attention, YonosCudaStream st
 
 /* ---- conv.cu ---------------------------------------------------------------------------------- */
 
-/* y = relu?(conv(x) + residual? + bias?), 3x3, stride 1, one pixel of zeros around x, f32 sums. x (n,h,w,ic), bias (oc),
- * residual and y (n,h,w,oc) of `dtype`, all 16-byte aligned; bias and residual may be NULL. y may be residual, not x. */
+/* y = relu?(conv(x) + residual? + bias?), 3x3, stride 1, one pixel of zeros around x, f32 sums. x (n,h,w,ic), bias
+ * (oc), residual and y (n,h,w,oc) of `dtype`, all 16-byte aligned; bias and residual may be NULL. y may be residual,
+ * not x. */
 typedef struct {
     YonosDType dtype;
     int n, h, w, ic, oc;
@@ -168,6 +169,20 @@ int yonos_cuda_pack(const YonosCudaTensor *out, const YonosFrame *frame, gboolea
 /* The reverse, rounded to nearest and clipped. alpha: (1,h,w,1) f32 for formats that have one, else NULL. */
 int yonos_cuda_unpack(const YonosFrame *frame, const YonosCudaTensor *x, const YonosCudaTensor *alpha,
                       YonosCudaStream stream);
+
+/* ---- trial.cu -------------------------------------------------------------------------------- */
+
+/* `count` numbers in [-1, 1), always the same ones. */
+int yonos_cuda_numbers(void *to, YonosDType dtype, gsize count, YonosCudaStream stream);
+
+/* How two results differ: excess, the largest |is - should| - relative |should|, at least 0, infinite where one of them
+ * is NaN; largest, the largest |should|. Of parts: the whole has the largest of each. */
+typedef struct {
+    float excess, largest;
+} YonosCudaDifference;
+enum { YONOS_CUDA_DIFFERENCES = 2048 }; /* parts that are written */
+int yonos_cuda_difference(YonosCudaDifference *to, const void *is, const void *should, YonosDType dtype, gsize count,
+                          float relative, YonosCudaStream stream);
 
 /* ---- colour.cu ------------------------------------------------------------------------------- */
 

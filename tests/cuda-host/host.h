@@ -53,8 +53,10 @@ void cuda_host_set_capability(int capability);
 
 /* Counts a call of a library's function: a cudaError_t, not 0 where it is to fail. */
 int cuda_host_call(const char *name);
-/* Puts work(data) into a cudaStream_t, or into the graph that is captured from it; release(data) when it is over. */
-void cuda_host_enqueue(void *stream, void (*work)(void *data), void *data, void (*release)(void *data));
+/* Puts work(data) into a cudaStream_t, or into the graph that is captured from it; release(data) when it is over. It
+ * takes `milliseconds` of the device's clock, by which events are timed; everything else takes 1. */
+void cuda_host_enqueue(void *stream, void (*work)(void *data), void *data, void (*release)(void *data),
+                       float milliseconds);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Stand-ins for what calls cuDNN and cuBLASLt (cuda/libraries.c, conv.c, gemm.c, attention.c): ref's operations, put into
- * the backend's stream. Device memory is the host's.
+ * Stand-ins for what calls cuBLASLt, and cuDNN's attention (cuda/libraries.c, gemm.c, attention.c): ref's operations, put
+ * into the backend's stream. Device memory is the host's. Convolutions are dnn.c's.
  */
-#include "../../cuda/cuda.h"
+#include "../../cuda/libraries.h"
 
 #include "host.h"
 
-struct _CudaLibraries {
-    char *versions;
-};
-
 CudaLibraries *cuda_libraries_new(const YonosCuda *cuda, GError **error) {
-    if (!cuda_check(cuda, (cudaError_t)cuda_host_call("cudnnCreate"), "cudnnCreate", error) ||
-        !cuda_check(cuda, (cudaError_t)cuda_host_call("cublasLtCreate"), "cublasLtCreate", error))
-        return NULL;
     CudaLibraries *libraries = g_new0(CudaLibraries, 1);
+    libraries->dnn = cuda_dnn_new(cuda->stream, error);
     libraries->versions = g_strdup("no libraries");
-    return libraries;
+    if (libraries->dnn &&
+        cuda_check(cuda, (cudaError_t)cuda_host_call("cublasLtCreate"), "cublasLtCreate", error))
+        return libraries;
+    cuda_libraries_free(libraries);
+    return NULL;
 }
 
 void cuda_libraries_free(CudaLibraries *libraries) {
     if (!libraries)
         return;
+    cuda_dnn_free(libraries->dnn);
     g_free(libraries->versions);
     g_free(libraries);
 }
@@ -52,8 +51,8 @@ static gboolean prepare(YonosKernel *kernel, GError **error) {
     kernel->data = reference;
     reference->op = ops[kernel->node->op];
     reference->kernel = (YonosKernel){.node = kernel->node, .backend = kernel->backend};
-    if (!cuda_check(cuda_of(kernel), (cudaError_t)cuda_host_call("cudnnBackendFinalize"), "cudnnBackendFinalize",
-                    error) ||
+    if (!cuda_check(cuda_of(kernel), (cudaError_t)cuda_host_call("cublasLtMatmulDescCreate"),
+                    "cublasLtMatmulDescCreate", error) ||
         (reference->op.prepare && !reference->op.prepare(&reference->kernel, error)))
         return FALSE;
     kernel->workspace = reference->kernel.workspace;
@@ -72,14 +71,13 @@ static void execute(void *data) {
 }
 
 static gboolean run_reference(const YonosKernel *kernel, const YonosRun *run, GError **error) {
-    if (!cuda_check(cuda_of(kernel), (cudaError_t)cuda_host_call("cudnnBackendExecute"), "cudnnBackendExecute", error))
+    if (!cuda_check(cuda_of(kernel), (cudaError_t)cuda_host_call("cublasLtMatmul"), "cublasLtMatmul", error))
         return FALSE;
     Execution *execution = g_new0(Execution, 1);
     *execution = (Execution){kernel->data, *run};
-    cuda_host_enqueue(cuda_of(kernel)->stream, execute, execution, g_free);
+    cuda_host_enqueue(cuda_of(kernel)->stream, execute, execution, g_free, 1.0f);
     return TRUE;
 }
 
-const YonosOp cuda_conv2d = {prepare, run_reference, release};
 const YonosOp cuda_linear = {prepare, run_reference, release};
 const YonosOp cuda_attention = {prepare, run_reference, release};
