@@ -134,38 +134,51 @@ typedef struct {
     gsize workspace_bytes;
 } Execution;
 
-static float sum_of(const CudaConvShape *s, const float *x, const float *weight, int y, int x0) {
-    float sum = 0.0f;
+/* sum (oc) += the products of one output pixel; weight (kh,kw,ic,oc). */
+static void add_products(const CudaConvShape *s, const float *x, const float *weight, int y, int x0, float *restrict sum) {
     for (int ky = 0; ky < s->kh; ky++)
         for (int kx = 0; kx < s->kw; kx++) {
             int iy = y * s->stride + ky - s->pad_top, ix = x0 * s->stride + kx - s->pad_left;
             if (iy < 0 || iy >= s->ih || ix < 0 || ix >= s->iw)
                 continue;
             const float *from = x + ((gsize)iy * (gsize)s->iw + (gsize)ix) * (gsize)s->ic;
-            const float *w = weight + (gsize)(ky * s->kw + kx) * (gsize)s->ic;
-            for (int c = 0; c < s->ic; c++)
-                sum += from[c] * w[c];
+            const float *w = weight + (gsize)(ky * s->kw + kx) * (gsize)(s->ic * s->oc);
+            for (int c = 0; c < s->ic; c++, w += s->oc)
+                for (int o = 0; o < s->oc; o++)
+                    sum[o] += from[c] * w[o];
         }
-    return sum;
+}
+
+/* (oc, the rest) -> (the rest, oc) */
+static float *turned(const CudaConvShape *s, const void *weight) {
+    int rest = s->kh * s->kw * s->ic;
+    float *to = g_new(float, rest * s->oc);
+    for (int o = 0; o < s->oc; o++)
+        for (int i = 0; i < rest; i++)
+            to[i * s->oc + o] = get(weight, s->dtype, (gsize)(o * rest + i));
+    return to;
 }
 
 static void execute(void *data) {
     const Execution *e = data;
     const CudaConvShape *s = &e->shape;
-    gsize image = (gsize)s->ih * (gsize)s->iw * (gsize)s->ic, filter = (gsize)(s->kh * s->kw * s->ic), at = 0;
+    gsize image = (gsize)s->ih * (gsize)s->iw * (gsize)s->ic, at = 0;
     g_autofree float *x = to_floats(e->data.x, s->dtype, (gsize)s->n * image);
-    g_autofree float *weight = to_floats(e->data.weight, s->dtype, (gsize)s->oc * filter);
+    g_autofree float *weight = turned(s, e->data.weight), *sum = g_new(float, s->oc);
     for (int n = 0; n < s->n; n++)
         for (int y = 0; y < s->oh; y++)
-            for (int x0 = 0; x0 < s->ow; x0++)
+            for (int x0 = 0; x0 < s->ow; x0++) {
+                memset(sum, 0, sizeof *sum * (gsize)s->oc);
+                add_products(s, x + (gsize)n * image, weight, y, x0, sum);
                 for (int c = 0; c < s->oc; c++, at++) {
-                    float v = sum_of(s, x + (gsize)n * image, weight + (gsize)c * filter, y, x0);
+                    float v = sum[c];
                     if (e->data.residual)
                         v += get(e->data.residual, s->dtype, at);
                     if (e->data.bias)
                         v += get(e->data.bias, s->dtype, (gsize)c);
                     set(e->data.y, s->dtype, at, s->relu ? MAX(v, 0.0f) : v);
                 }
+            }
     memset(e->workspace, 0x7f, e->workspace_bytes);
 }
 

@@ -475,6 +475,73 @@ static void test_conv_refused(void) {
     g_free(data);
 }
 
+/* ---- trials -------------------------------------------------------------------------------------- */
+
+/* As many as asked for, in [-1, 1), around 0, and hardly one like its neighbour. */
+static void test_numbers(void) {
+    enum { COUNT = 5000 };
+    for (guint d = 0; d < G_N_ELEMENTS(dtypes); d++) {
+        Fixture f;
+        fixture_init(&f);
+        const YonosTensor *x = fixture_input(&f, dtypes[d], (YonosShape){1, 1, 1, COUNT + 1});
+        fixture_set(&f, x, COUNT, 7.0f);
+        g_assert_cmpint(yonos_cuda_numbers(fixture_tensor(&f, x)->data, dtypes[d], COUNT, NULL), ==, 0);
+        float sum = 0.0f, squares = 0.0f, last = 2.0f;
+        int same = 0;
+        for (gsize i = 0; i < COUNT; i++) {
+            float v = fixture_get(&f, x, i, YONOS_DTYPE_F32);
+            g_assert_true(v >= -1.0f && v <= 1.0f);
+            sum += v;
+            squares += v * v;
+            same += v == last;
+            last = v;
+        }
+        g_assert_cmpfloat(fabsf(sum) / COUNT, <, 0.05f);
+        g_assert_cmpfloat(fabsf(squares / COUNT - 1.0f / 3.0f), <, 0.02f);
+        g_assert_cmpint(same, <, COUNT / 50);
+        g_assert_cmpfloat(fixture_get(&f, x, COUNT, YONOS_DTYPE_F32), ==, 7.0f);
+        fixture_clear(&f);
+    }
+}
+
+static YonosCudaDifference difference_of(const Fixture *f, const YonosTensor *is, const YonosTensor *should) {
+    static YonosCudaDifference parts[YONOS_CUDA_DIFFERENCES];
+    YonosCudaDifference all = {0.0f, 0.0f};
+    memset(parts, 0xff, sizeof parts);
+    g_assert_cmpint(yonos_cuda_difference(parts, fixture_tensor(f, is)->data, fixture_tensor(f, should)->data, is->dtype,
+                                          yonos_shape_count(is->shape), 0.125f, NULL), ==, 0);
+    for (int i = 0; i < YONOS_CUDA_DIFFERENCES; i++) {
+        g_assert_true(parts[i].excess >= 0.0f && parts[i].largest >= 0.0f);
+        all.excess = MAX(all.excess, parts[i].excess);
+        all.largest = MAX(all.largest, parts[i].largest);
+    }
+    return all;
+}
+
+/* Wherever it is: in the first element, in the last, behind the first round of all threads. */
+static void test_difference(void) {
+    enum { COUNT = 70001 };
+    static const gsize places[] = {0, COUNT / 2, 65537, COUNT - 1};
+    for (guint d = 0; d < G_N_ELEMENTS(dtypes); d++)
+        for (guint p = 0; p < G_N_ELEMENTS(places); p++) {
+            Fixture f;
+            fixture_init(&f);
+            const YonosTensor *is = fixture_input(&f, dtypes[d], (YonosShape){1, 1, 1, COUNT});
+            const YonosTensor *should = fixture_input(&f, dtypes[d], is->shape);
+            fixture_fill(&f, is, 1.0f, 0.0f);
+            fixture_fill(&f, should, 1.0f, 0.0f);
+            YonosCudaDifference none = difference_of(&f, is, should);
+            g_assert_true(none.excess == 0.0f && none.largest == 1.0f);
+            fixture_set(&f, should, places[p], -8.0f);
+            YonosCudaDifference one = difference_of(&f, is, should);
+            g_assert_true(one.excess == 8.0f && one.largest == 8.0f); /* 9 - 1 */
+            fixture_set(&f, should, places[p], 1.0f);
+            fixture_set(&f, is, places[p], NAN);
+            g_assert_true(isinf(difference_of(&f, is, should).excess));
+            fixture_clear(&f);
+        }
+}
+
 /* ---- resampling ---------------------------------------------------------------------------------- */
 
 static YonosCudaTaps borrow_taps(const YonosTaps *taps) {
@@ -782,6 +849,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/attention", test_attention);
     g_test_add_func("/conv/3x3", test_conv);
     g_test_add_func("/conv/refused", test_conv_refused);
+    g_test_add_func("/trial/numbers", test_numbers);
+    g_test_add_func("/trial/difference", test_difference);
     g_test_add_func("/resize/filters", test_resize);
     g_test_add_func("/resize/nearest", test_upsample);
     g_test_add_func("/frame", test_frames);
