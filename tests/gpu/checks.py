@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Steps that find out whether the device computes what it should."""
 import array
+import functools
 import hashlib
 import json
 import math
@@ -17,6 +18,7 @@ SMALL = ("--max-elements", "100000", "--max-gflop", "0.001", "--most", "12")  # 
 LIBRARIES = ("conv2d", "linear", "attention")  # cuDNN's and cuBLASLt's kernels
 OWN = ("group_norm", "layer_norm", "geglu", "affine", "concat", "resize", "window", "fill", "blend", "noise", "pack",
        "unpack", "adain", "blur")
+OWN_CONVOLUTIONS = ("env", "YONOS_CUDA_CONV=own")  # wherever the own kernel takes the shape, untimed
 SHARING = ("attention", "group_norm", "layer_norm", "adain")   # whose kernels use shared memory
 
 
@@ -73,8 +75,14 @@ class Checks:
 
     # ---- operations and models ------------------------------------------------------------------
 
-    def checkop(self, *options):
-        return last_lines(self.program("checkop", "--backend", "cuda", *options), 1)
+    def checkop(self, *options, tool=()):
+        return last_lines(self.program("checkop", "--backend", "cuda", *options, tool=tool), 1)
+
+    def own_convolutions(self):
+        """Those of all networks, then those of the default model, which the kernel is for."""
+        return {name: self.checkop("--op", "conv2d", *options, tool=OWN_CONVOLUTIONS) for name, options in (
+            ("bf16", ("--dtype", "bf16")), ("f16", ("--dtype", "f16")),
+            ("default model", ("--dtype", "bf16", "--no-shapes", "--model", self.bundle.model("yonos-lite-x2"))))}
 
     def golden(self, model, precision):
         return last_lines(self.program("golden", self.bundle.folder / "tests" / "golden" / model, "cuda", precision), 1)
@@ -109,10 +117,11 @@ class Checks:
                 raise Failure(f"{name}: PSNR {result[name]} dB against cpu f32, less than {bound:.1f}")
         return {"PSNR in dB": result}
 
-    def sanitizer(self, tool, program, *words, exit_code=1):
+    def sanitizer(self, tool, program, *words, exit_code=1, before=()):
         if not shutil.which("compute-sanitizer"):
             raise Skip("compute-sanitizer is not installed")
-        command = ("compute-sanitizer", "--tool", tool, "--error-exitcode", str(exit_code), "--print-limit", "20",
+        command = (*before, "compute-sanitizer", "--tool", tool, "--error-exitcode", str(exit_code),
+                   "--print-limit", "20",
                    "--report-api-errors", "no")  # libraries ask for what is not there; the backend checks its own calls
         if tool == "racecheck":  # cuDNN's attention synchronises in ways that it takes for races
             command += ("--kernel-regex-exclude", "kns=cudnn")
@@ -151,11 +160,16 @@ def add_checks(runner, bundle):
                pool="checks")
     runner.add("compute-sanitizer racecheck", c.sanitizer, "racecheck", "checkop", "--backend", "cuda", *SMALL,
                *(word for op in SHARING for word in ("--op", op)), pool="checks")
+    for tool in ("memcheck", "racecheck"):
+        runner.add(f"compute-sanitizer {tool}, own convolutions", functools.partial(
+            c.sanitizer, tool, "checkop", "--backend", "cuda", *SMALL, "--op", "conv2d", "--dtype", "bf16",
+            before=OWN_CONVOLUTIONS), pool="checks")
     runner.add("compute-sanitizer initcheck, own kernels", c.initcheck, OWN, 1, pool="checks")
     # Their results are right, or checkop fails; what initcheck counts all the same are stores that it does not see.
     runner.add("compute-sanitizer initcheck, libraries", c.initcheck, LIBRARIES, 0, pool="checks")
     runner.add("checkop, default model", c.checkop, "--dtype", "bf16", "--no-shapes", "--model",
                bundle.model("yonos-lite-x2"), pool="checks")
+    runner.add("checkop own convolutions", c.own_convolutions, seconds=240, pool="checks")
     for model in GOLDEN:
         for precision in ("f32", "bf16"):
             runner.add(f"golden {model} {precision}", c.golden, model, precision, seconds=60, pool="checks")

@@ -3,6 +3,7 @@
 import re
 
 OWN = {  # this project's kernels (cuda/kernels): global C++ names, which no library's are
+    "convolutions and products": "conv3x3",
     "attention": "attention_tiles attention_tensor",
     "group norm": "channel_moments group_moments group_norm_apply group_norm_whole",
     "layer norm": "layer_norm",
@@ -13,6 +14,7 @@ OWN = {  # this project's kernels (cuda/kernels): global C++ names, which no lib
                  "pad_channels_eight pad_channels_single fill noise",
     "tiles": "window blend",
     "colour fix": "adain_transfer adain_apply blur",
+    "trials": "numbers difference",
 }
 GROUPS = {kernel: group for group, names in OWN.items() for kernel in names.split()}
 MAIN = ("convolutions and products", "attention")

@@ -59,6 +59,15 @@ class Speed:
             result[precision] = {key: round(figures[key], 3) for key in ("median_ms", "p95_ms", "tflop_per_s")}
         return result
 
+    def convolutions(self):
+        """The default model with its choices, and without one where the own kernel could run."""
+        result = {}
+        for name in ("chosen", "own", "cudnn"):
+            env = {"YONOS_CUDA_CONV": name} if name != "chosen" else {}
+            figures = self.bench(NETWORKS[0], "--precision", "bf16", "--frames", self.frames, env=env)
+            result[f"{name}, median_ms"] = round(figures["median_ms"], 3)
+        return result
+
     # ---- PyTorch --------------------------------------------------------------------------------
 
     def start_pytorch(self, network):
@@ -252,6 +261,7 @@ def add_speed(runner, bundle):
     runner.add("speed of a copy", s.copy, seconds=60)
     for network in NETWORKS:
         runner.add(f"speed: {network[0]}", s.network, network, seconds=90)
+    runner.add("speed: convolutions of the default model", s.convolutions, seconds=120)
     runner.add("element, NV12 in memory, 960x540 -> 1920x1080", s.element, ELEMENT, seconds=90)
     runner.add("element, NV12 in CUDAMemory, 960x540 -> 1920x1080", s.element,
                f"{ELEMENT} ! video/x-raw(memory:CUDAMemory)", UPLOAD, seconds=60)
