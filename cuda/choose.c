@@ -182,8 +182,8 @@ gboolean cuda_choose(YonosCuda *cuda, CudaDnnGraph *graph, const CudaTrial *tria
         return FALSE;
     gsize workspace = build_all(choices);
     if (choices->len == 0)
-        return yonos_fail(error, YONOS_ERROR_DEVICE, "backend cuda: %s: no engine of cuDNN for %s can be built; use cpu "
-                          "or auto", cuda->label, trial->shape);
+        return yonos_fail(error, YONOS_ERROR_DEVICE, "backend cuda: %s: no engine of cuDNN for %s can be built",
+                          cuda->label, trial->shape);
     *choice = time_choices(cuda, choices, trial, workspace);
     return TRUE;
 }

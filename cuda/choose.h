@@ -8,8 +8,8 @@
 #include "cuda.h"
 #include "dnn.h"
 
-/* Starts `choice`, which is built, on `memory` (of the bytes asked for, plus its workspace behind them). NULL is the own
- * kernel. */
+/* Starts `choice`, which is built, on `memory` (of the bytes asked for, plus its workspace behind them). NULL is the
+ * own kernel. */
 typedef gboolean (*CudaChoiceTry)(CudaDnnChoice *choice, char *memory, void *workspace, gconstpointer data,
                                   GError **error);
 
@@ -20,16 +20,16 @@ typedef struct {
     gsize bytes;       /* of scratch memory, which is filled with numbers of `dtype` in [-1, 1) */
     CudaChoiceTry try;
     gconstpointer data;
-    /* An own kernel that competes. It is taken where its result, `count` elements at own_result in the scratch memory, is
-     * that of one of cuDNN's engines, at `result`, to the precision of `dtype`, and it is faster than all of these. */
+    /* An own kernel that competes. It is taken where its result, `count` elements at own_result in the scratch memory,
+     * is that of one of cuDNN's engines, at `result`, to the precision of `dtype`, and it is faster than all of these. */
     gboolean own;
     gsize result, own_result, count;
 } CudaTrial;
 
 /*
- * *choice for `graph`, built: the one that is kept for the shape, else the fastest of the best few, timed, which is then
- * kept; NULL for the own kernel. Without memory for the timing cuDNN's first one, which is not kept. FALSE with `error`
- * set where no engine takes the graph. Free with cuda_dnn_choice_free().
+ * *choice for `graph`, built: the one that is kept for the shape, else the fastest of the best few, timed, which is
+ * then kept; NULL for the own kernel. Without memory for the timing cuDNN's first one, which is not kept. FALSE with
+ * `error` set where no engine takes the graph. Free with cuda_dnn_choice_free().
  */
 gboolean cuda_choose(YonosCuda *cuda, CudaDnnGraph *graph, const CudaTrial *trial, CudaDnnChoice **choice,
                      GError **error);

@@ -87,8 +87,8 @@ void cuda_weights_free(YonosCuda *cuda);
  */
 const void *cuda_weight(YonosCuda *cuda, const YonosConst *constant, YonosDType dtype, gint64 rows, gint64 columns,
                         GError **error);
-/* A 3x3 convolution's weight of f16 or bf16 with `rows` output and `columns` input channels, zeros where the constant has
- * fewer, as yonos_cuda_conv3x3() takes it. */
+/* A 3x3 convolution's weight of f16 or bf16 with `rows` output and `columns` input channels, zeros where the constant
+ * has fewer, as yonos_cuda_conv3x3() takes it. */
 const void *cuda_weight_own_conv(YonosCuda *cuda, const YonosConst *constant, YonosDType dtype, int rows, int columns,
                                  GError **error);
 /* As f32 and as it is; *out = NULL where the constant is NULL. */

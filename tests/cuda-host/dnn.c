@@ -135,7 +135,8 @@ typedef struct {
 } Execution;
 
 /* sum (oc) += the products of one output pixel; weight (kh,kw,ic,oc). */
-static void add_products(const CudaConvShape *s, const float *x, const float *weight, int y, int x0, float *restrict sum) {
+static void add_products(const CudaConvShape *s, const float *x, const float *weight, int y, int x0,
+                         float *restrict sum) {
     for (int ky = 0; ky < s->kh; ky++)
         for (int kx = 0; kx < s->kw; kx++) {
             int iy = y * s->stride + ky - s->pad_top, ix = x0 * s->stride + kx - s->pad_left;
@@ -189,6 +190,7 @@ gboolean cuda_dnn_run_conv(CudaDnnChoice *choice, const CudaConvData *data, void
         return FALSE;
     Execution *execution = g_new0(Execution, 1);
     *execution = (Execution){graph->shape, *data, workspace, cuda_dnn_choice_workspace(choice)};
-    cuda_host_enqueue(graph->dnn->stream, execute, execution, g_free, last_of_odd ? 0.5f : 2.0f + (float)choice->engine);
+    cuda_host_enqueue(graph->dnn->stream, execute, execution, g_free,
+                      last_of_odd ? 0.5f : 2.0f + (float)choice->engine);
     return TRUE;
 }

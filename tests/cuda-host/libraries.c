@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Stand-ins for what calls cuBLASLt, and cuDNN's attention (cuda/libraries.c, gemm.c, attention.c): ref's operations, put
- * into the backend's stream. Device memory is the host's. Convolutions are dnn.c's.
+ * Stand-ins for what calls cuBLASLt, and cuDNN's attention (cuda/libraries.c, gemm.c, attention.c): ref's operations,
+ * put into the backend's stream. Device memory is the host's. Convolutions are dnn.c's.
  */
 #include "../../cuda/libraries.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which engine convolves: cuda/conv.c and choose.c on the stand-in for cuDNN (dnn.c). The own kernel is taken where it is
- * right and fastest, or where there is nothing else; whatever is taken computes what ref does.
+ * Which engine convolves: cuda/conv.c and choose.c on the stand-in for cuDNN (dnn.c). The own kernel is taken where it
+ * is right and fastest, or where there is nothing else; whatever is taken computes what ref does.
  *
  * The linker puts __wrap_yonos_cuda_conv3x3 before the own kernel, so that it can be wrong.
  */
@@ -312,7 +312,8 @@ static void test_failures(gconstpointer data) {
         g_autoptr(GError) error = NULL;
         remove_choices();
         cuda_host_fail_after(n, status);
-        gboolean ok = run_node(&node, yonos_cuda_open(YONOS_BACKEND_ABI, YONOS_PRECISION_BF16, 0, &error), NULL, &error);
+        YonosBackend *backend = yonos_cuda_open(YONOS_BACKEND_ABI, YONOS_PRECISION_BF16, 0, &error);
+        gboolean ok = run_node(&node, backend, NULL, &error);
         failed = cuda_host_failed_call();
         cuda_host_fail_after(-1, 0);
         g_assert_true(ok == (error == NULL));

@@ -508,8 +508,8 @@ static YonosCudaDifference difference_of(const Fixture *f, const YonosTensor *is
     static YonosCudaDifference parts[YONOS_CUDA_DIFFERENCES];
     YonosCudaDifference all = {0.0f, 0.0f};
     memset(parts, 0xff, sizeof parts);
-    g_assert_cmpint(yonos_cuda_difference(parts, fixture_tensor(f, is)->data, fixture_tensor(f, should)->data, is->dtype,
-                                          yonos_shape_count(is->shape), 0.125f, NULL), ==, 0);
+    const void *a = fixture_tensor(f, is)->data, *b = fixture_tensor(f, should)->data;
+    g_assert_cmpint(yonos_cuda_difference(parts, a, b, is->dtype, yonos_shape_count(is->shape), 0.125f, NULL), ==, 0);
     for (int i = 0; i < YONOS_CUDA_DIFFERENCES; i++) {
         g_assert_true(parts[i].excess >= 0.0f && parts[i].largest >= 0.0f);
         all.excess = MAX(all.excess, parts[i].excess);
