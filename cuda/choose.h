@@ -21,7 +21,7 @@ typedef struct {
     CudaChoiceTry try;
     gconstpointer data;
     /* An own kernel that competes. It is taken where its result, `count` elements at own_result in the scratch memory,
-     * is that of one of cuDNN's engines, at `result`, to the precision of `dtype`, and it is faster than all of these. */
+     * is that of one of cuDNN's engines, at `result`, to the precision of `dtype`, and where it is the fastest. */
     gboolean own;
     gsize result, own_result, count;
 } CudaTrial;

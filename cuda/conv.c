@@ -2,7 +2,8 @@
 /*
  * CONV2D by cuDNN. In the order of a run:
  *
- *   x padded to a multiple of 8 channels, resized by nearest neighbour       own kernels, into the workspace
+ *   x padded to a multiple of 8 channels, resized by nearest neighbour       own kernels, into the workspace; the own
+ *                                                                            convolution doubles as it reads
  *   convolution, residual, bias, ReLU                                        one engine of cuDNN, or the own kernel
  *   y without its padding; what the engine did not take of the epilogue      own kernels
  *
@@ -23,6 +24,7 @@ struct _CudaConv {
     CudaConvShape shape;
     const void *weight, *bias;      /* of the engine */
     const void *own_weight;         /* NULL: the own kernel does not take the shape */
+    gboolean doubled;               /* the own kernel reads x before it is doubled */
     gsize padded, upsampled, wide;  /* bytes of the workspace: padded x, upsampled x, padded y; each 0 where not needed */
     /* What is left for the epilogue kernel. */
     gboolean epilogue, residual;
@@ -34,11 +36,11 @@ static gsize bytes_of(YonosDType dtype, gint64 n, gint64 h, gint64 w, gint64 c) 
     return yonos_size_align((gsize)(n * h * w * c) * yonos_dtype_size(dtype), 256);
 }
 
-static char *shape_key(const CudaConvShape *s) {
-    return g_strdup_printf("conv %s %dx%dx%dx%d %dx%d/%d pad %d,%d,%d,%d -> %dx%dx%d%s%s%s", yonos_dtype_name(s->dtype),
-                           s->n, s->ih, s->iw, s->ic, s->kh, s->kw, s->stride, s->pad_top, s->pad_left, s->pad_bottom,
-                           s->pad_right, s->oh, s->ow, s->oc, s->residual ? " residual" : "", s->bias ? " bias" : "",
-                           s->relu ? " relu" : "");
+static char *shape_key(const CudaConvShape *s, gboolean doubled) {
+    return g_strdup_printf("conv %s %dx%dx%dx%d%s %dx%d/%d pad %d,%d,%d,%d -> %dx%dx%d%s%s%s",
+                           yonos_dtype_name(s->dtype), s->n, s->ih, s->iw, s->ic, doubled ? " doubled" : "", s->kh,
+                           s->kw, s->stride, s->pad_top, s->pad_left, s->pad_bottom, s->pad_right, s->oh, s->ow, s->oc,
+                           s->residual ? " residual" : "", s->bias ? " bias" : "", s->relu ? " relu" : "");
 }
 
 /* ---- the engine ------------------------------------------------------------------------------------------- */
@@ -51,6 +53,7 @@ static gboolean run_own(const YonosCuda *cuda, const CudaConv *conv, const CudaC
                             .w = s->ow,
                             .ic = s->ic,
                             .oc = s->oc,
+                            .doubled = conv->doubled,
                             .relu = s->relu,
                             .x = data->x,
                             .weight = conv->own_weight,
@@ -76,7 +79,15 @@ typedef struct {
     const CudaConv *conv;
 } Trial;
 
-/* Scratch memory for a trial: x, y, residual, the own kernel's y one behind the other. */
+static YonosShape half_x(const CudaConvShape *s) { return (YonosShape){s->n, s->ih / 2, s->iw / 2, s->ic}; }
+
+/* Doubles x at `half` for cuDNN's engines: its time counts. */
+static gboolean double_x(const YonosCuda *cuda, const CudaConvShape *s, void *x, void *half, GError **error) {
+    YonosCudaTensor from = {half, s->dtype, half_x(s)}, to = {x, s->dtype, {s->n, s->ih, s->iw, s->ic}};
+    return cuda_launch(cuda, error, yonos_cuda_upsample_nearest, &to, &from, cuda->stream);
+}
+
+/* Scratch memory for a trial, one behind the other: x, y, residual, the own kernel's y, x before it is doubled. */
 static gboolean try_conv(CudaDnnChoice *choice, char *memory, void *workspace, gconstpointer user_data, GError **error) {
     const Trial *trial = user_data;
     const CudaConv *conv = trial->conv;
@@ -85,18 +96,24 @@ static gboolean try_conv(CudaDnnChoice *choice, char *memory, void *workspace, g
     CudaConvData data = {.x = memory, .weight = conv->weight, .bias = conv->bias, .y = choice ? y : own_y};
     if (s->residual)
         data.residual = residual;
+    if (conv->doubled && choice && !double_x(trial->cuda, s, memory, own_y + y_bytes(s), error))
+        return FALSE;
+    if (conv->doubled && !choice)
+        data.x = own_y + y_bytes(s);
     return run_engine(trial->cuda, conv, choice, &data, workspace, error);
 }
 
 /* Graph and choice for conv->shape. */
 static gboolean plan(CudaConv *conv, YonosCuda *cuda, GError **error) {
     const CudaConvShape *s = &conv->shape;
-    g_autofree char *key = shape_key(s);
+    g_autofree char *key = shape_key(s, conv->doubled);
     gboolean own = conv->own_weight != NULL;
+    YonosShape half = half_x(s);
     Trial data = {cuda, conv};
     CudaTrial trial = {.shape = key,
                        .dtype = s->dtype,
-                       .bytes = x_bytes(s) + (own ? 3 : 2) * y_bytes(s),
+                       .bytes = x_bytes(s) + (own ? 3 : 2) * y_bytes(s) +
+                                (conv->doubled ? bytes_of(s->dtype, half.n, half.h, half.w, half.c) : 0),
                        .try = try_conv,
                        .data = &data,
                        .own = own,
@@ -114,11 +131,13 @@ static gboolean own_takes(const CudaConvShape *s) {
 }
 
 /* conv->own_weight, where the own kernel may be taken. */
-static gboolean pack_own(CudaConv *conv, YonosCuda *cuda, const YonosConst *weight, GError **error) {
+static gboolean pack_own(CudaConv *conv, YonosCuda *cuda, const YonosNode *node, GError **error) {
     const CudaConvShape *s = &conv->shape;
+    YonosShape in = node->in[0]->shape;
     if (!own_takes(s) || g_strcmp0(g_getenv(YONOS_CUDA_CONV), "cudnn") == 0)
         return TRUE;
-    conv->own_weight = cuda_weight_own_conv(cuda, weight, s->dtype, s->oc, s->ic, error);
+    conv->doubled = s->ih == 2 * in.h && s->iw == 2 * in.w;
+    conv->own_weight = cuda_weight_own_conv(cuda, node->constant[0], s->dtype, s->oc, s->ic, error);
     return conv->own_weight != NULL;
 }
 
@@ -135,6 +154,7 @@ static gboolean plan_bare(CudaConv *conv, YonosCuda *cuda, const YonosNode *node
     g_clear_pointer(&conv->graph, cuda_dnn_graph_free);
     conv->shape = cuda_conv_shape_bare(node);
     conv->bias = conv->own_weight = NULL;
+    conv->doubled = FALSE;
     return plan(conv, cuda, error);
 }
 
@@ -145,7 +165,7 @@ static gboolean plan_any(CudaConv *conv, YonosCuda *cuda, const YonosNode *node,
     conv->shape = cuda_conv_shape(node);
     conv->weight = cuda_weight(cuda, node->constant[0], conv->shape.dtype, conv->shape.oc, conv->shape.ic, error);
     if (!conv->weight || !pack_bias(conv, cuda, node->constant[1], error) ||
-        !pack_own(conv, cuda, node->constant[0], error))
+        !pack_own(conv, cuda, node, error))
         return FALSE;
     CudaConv own = *conv;
     if (own.own_weight && g_strcmp0(g_getenv(YONOS_CUDA_CONV), "own") == 0)
@@ -168,7 +188,7 @@ static void lay_out_workspace(CudaConv *conv, const YonosNode *node) {
     YonosShape in = node->in[0]->shape;
     if (s->ic != in.c)
         conv->padded = bytes_of(s->dtype, in.n, in.h, in.w, s->ic);
-    if (s->ih != in.h || s->iw != in.w)
+    if ((s->ih != in.h || s->iw != in.w) && !conv->doubled)
         conv->upsampled = bytes_of(s->dtype, s->n, s->ih, s->iw, s->ic);
     if (s->oc != node->out->shape.c)
         conv->wide = bytes_of(s->dtype, s->n, s->oh, s->ow, s->oc);
@@ -181,6 +201,7 @@ CudaConv *cuda_conv_new(YonosKernel *kernel, GError **error) {
         cuda_conv_free(conv);
         return NULL;
     }
+    conv->doubled &= !conv->choice;
     lay_out_workspace(conv, node);
     YonosActivation wanted =
         node->op == YONOS_OP_CONV2D ? node->attr.conv2d.activation : node->attr.linear.activation;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * CONV2D of f16 and bf16 on tensor cores: 3x3, stride 1, a border of one pixel of zeros, few channels, many pixels.
+ * CONV2D of f16 and bf16 on tensor cores: 3x3, stride 1, a border of one pixel of zeros, few channels, many pixels;
+ * also of an input that is to be doubled first, without making the doubled one.
  *
  * A block makes 8 x 32 pixels by 8 TILES channels. The input passes through shared memory in slices of 16 channels,
  * each with its border of pixels and its share of the weights, the next slice being copied while the tensor cores work
@@ -56,12 +57,12 @@ struct Place {
 template <int TILES>
 __device__ static void fetch(const YonosCudaConv3x3 &c, Place at, int slice, Stage<TILES> *to) {
     const Piece *x = static_cast<const Piece *>(c.x), *weight = static_cast<const Piece *>(c.weight);
-    int pieces = c.ic / 8; /* of a pixel */
+    int pieces = c.ic / 8 /* of a pixel */, shift = c.doubled ? 1 : 0, h = c.h >> shift, w = c.w >> shift;
     YONOS_NO_UNROLL
     for (int i = threadIdx.x; i < HALO_H * HALO_W * 2; i += THREADS) {
         int row = i / (HALO_W * 2), column = i / 2 % HALO_W, piece = i % 2;
         int y = at.y + row - 1, px = at.x + column - 1;
-        const Piece *from = x + ((at.image * c.h + y) * c.w + px) * pieces + 2 * slice + piece;
+        const Piece *from = x + ((at.image * h + (y >> shift)) * w + (px >> shift)) * pieces + 2 * slice + piece;
         copy_async(&to->x[row][column][place(column, piece)], from, y >= 0 && y < c.h && px >= 0 && px < c.w);
     }
     constexpr int share = TAPS * 8 * TILES * 2;
@@ -192,7 +193,7 @@ template <typename T, int TILES> static int conv_by(const YonosCudaConv3x3 *c, Y
 
 int yonos_cuda_conv3x3(const YonosCudaConv3x3 *c, YonosCudaStream stream) {
     if (!yonos_cuda_conv3x3_takes(c->dtype, c->ic, c->oc) || !is_aligned(c->x) || !is_aligned(c->weight) ||
-        !is_aligned(c->bias) || !is_aligned(c->residual) || !is_aligned(c->y))
+        !is_aligned(c->bias) || !is_aligned(c->residual) || !is_aligned(c->y) || (c->doubled && (c->h | c->w) % 2))
         return cudaErrorInvalidValue;
     if (c->dtype == YONOS_DTYPE_F16)
         return tiles_for(c->oc) == 2 ? conv_by<__half, 2>(c, stream) : conv_by<__half, 4>(c, stream);

@@ -97,6 +97,7 @@ int yonos_cuda_attention(const YonosCudaAttention *attention, YonosCudaStream st
 typedef struct {
     YonosDType dtype;
     int n, h, w, ic, oc;
+    gboolean doubled; /* x is (n,h/2,w/2,ic) and read by nearest neighbour; h and w are even */
     gboolean relu;
     const void *x, *weight, *bias, *residual; /* weight: packed */
     void *y;

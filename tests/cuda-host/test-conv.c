@@ -19,12 +19,14 @@ int __real_yonos_cuda_conv3x3(const YonosCudaConv3x3 *conv, YonosCudaStream stre
 int __wrap_yonos_cuda_conv3x3(const YonosCudaConv3x3 *conv, YonosCudaStream stream);
 
 static gboolean broken;
-static int launches; /* of the own kernel */
+static int launches;     /* of the own kernel */
+static gboolean doubled; /* the last one's */
 
 /* Leaves out the last row of pixels where `broken`. */
 int __wrap_yonos_cuda_conv3x3(const YonosCudaConv3x3 *conv, YonosCudaStream stream) {
     YonosCudaConv3x3 less = *conv;
     launches++;
+    doubled = conv->doubled;
     less.h -= broken;
     return __real_yonos_cuda_conv3x3(&less, stream);
 }
@@ -213,6 +215,7 @@ static void test_shapes(void) {
                        k % 3 == 0 ? YONOS_ACTIVATION_RELU : k % 3 == 1 ? YONOS_ACTIVATION_SILU : YONOS_ACTIVATION_NONE,
                        k / 4 + 1};
             assert_engine(&s, own);
+            g_assert_true(launches == 0 || doubled == (s.up > 1));
             s.oc = 3; /* padded to 8 */
             assert_engine(&s, own);
             s.ic = 3;
@@ -281,6 +284,10 @@ static void test_forced(void) {
     g_setenv(YONOS_CUDA_CONV, "own", TRUE);
     int built = cuda_host_engines_built();
     assert_engine(&odd, "own kernel");
+    odd.up = 2; /* from 3 to 7 rows: by a kernel before it */
+    assert_engine(&odd, "own kernel");
+    g_assert_false(doubled);
+    odd.up = 1;
     g_assert_cmpint(cuda_host_engines_built(), ==, built);
     g_setenv(YONOS_CUDA_CONV, "cudnn", TRUE);
     assert_engine(&plain, "engine 0");

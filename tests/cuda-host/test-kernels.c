@@ -384,12 +384,15 @@ static void test_attention(void) {
 typedef struct {
     YonosShape x;
     int oc;
+    gboolean doubled; /* x is, by the convolution */
 } ConvCase;
 
 /* One pixel; the edges of tiles of 8 x 32; channels in every number of slices and groups, with a rest and without. */
 static const ConvCase conv_cases[] = {
-    {{1, 1, 1, 16}, 16},  {{1, 7, 31, 16}, 8},  {{2, 8, 32, 16}, 16}, {{1, 9, 33, 32}, 16}, {{1, 17, 5, 16}, 32},
-    {{1, 3, 67, 48}, 24}, {{3, 5, 34, 32}, 32}, {{1, 11, 9, 64}, 40}, {{1, 10, 40, 64}, 64}, {{1, 2, 3, 80}, 72},
+    {{1, 1, 1, 16}, 16, FALSE},  {{1, 7, 31, 16}, 8, FALSE},  {{2, 8, 32, 16}, 16, FALSE},
+    {{1, 9, 33, 32}, 16, FALSE}, {{1, 17, 5, 16}, 32, FALSE}, {{1, 3, 67, 48}, 24, FALSE},
+    {{3, 5, 34, 32}, 32, FALSE}, {{1, 11, 9, 64}, 40, FALSE}, {{1, 10, 40, 64}, 64, FALSE},
+    {{1, 2, 3, 80}, 72, FALSE},  {{2, 5, 17, 16}, 16, TRUE},  {{1, 1, 1, 32}, 24, TRUE},
 };
 
 /* In the activations' type, as the backend packs them. */
@@ -412,6 +415,7 @@ static int launch_conv(Fixture *f) {
                              .w = y->shape.w,
                              .ic = ic,
                              .oc = oc,
+                             .doubled = y->shape.h != x->shape.h,
                              .relu = n->attr.conv2d.activation == YONOS_ACTIVATION_RELU,
                              .x = x->data,
                              .weight = packed,
@@ -443,12 +447,12 @@ static void conv_case(const ConvCase *c, YonosDType dtype, gboolean with_bias, g
     f.extra = &k;
     YonosConst weights = {"weight", YONOS_DTYPE_F32, 4, {oc, ic, 3, 3}, weight};
     YonosConst offsets = {"bias", YONOS_DTYPE_F32, 1, {oc}, bias};
-    YonosShape out = c->x;
-    out.c = oc;
+    int times = c->doubled ? 2 : 1;
+    YonosShape out = {c->x.n, times * c->x.h, times * c->x.w, oc};
     const YonosTensor *x = fixture_input(&f, dtype, c->x);
     const YonosTensor *residual = with_residual ? fixture_input(&f, dtype, out) : NULL;
-    yonos_conv2d(f.graph, x, &weights, with_bias ? &offsets : NULL, residual, 1, padding, 0, 0,
-                 relu ? YONOS_ACTIVATION_RELU : YONOS_ACTIVATION_NONE, NULL);
+    yonos_conv2d(f.graph, x, &weights, with_bias ? &offsets : NULL, residual, 1, padding, c->doubled ? out.h : 0,
+                 c->doubled ? out.w : 0, relu ? YONOS_ACTIVATION_RELU : YONOS_ACTIVATION_NONE, NULL);
     fixture_compare(&f, launch_conv, 1e-5f, 0.0f);
     fixture_clear(&f);
 }
@@ -465,11 +469,12 @@ static void test_conv_refused(void) {
     guint16 *data = g_malloc0(4096);
     YonosCudaConv3x3 whole = {.dtype = YONOS_DTYPE_BF16, .n = 1, .h = 1, .w = 1, .ic = 16, .oc = 8, .x = data,
                               .weight = data, .y = data + 512};
-    YonosCudaConv3x3 refused[] = {whole, whole, whole, whole};
+    YonosCudaConv3x3 refused[] = {whole, whole, whole, whole, whole};
     refused[0].ic = 24;
     refused[1].oc = 12;
     refused[2].dtype = YONOS_DTYPE_F32;
     refused[3].x = data + 1;
+    refused[4].doubled = TRUE; /* 1 x 1 */
     for (guint i = 0; i < G_N_ELEMENTS(refused); i++)
         g_assert_cmpint(yonos_cuda_conv3x3(&refused[i], NULL), !=, 0);
     g_free(data);
@@ -523,7 +528,7 @@ static void test_difference(void) {
     enum { COUNT = 70001 };
     static const gsize places[] = {0, COUNT / 2, 65537, COUNT - 1};
     for (guint d = 0; d < G_N_ELEMENTS(dtypes); d++)
-        for (guint p = 0; p < G_N_ELEMENTS(places); p++) {
+        for (guint p = d; p < G_N_ELEMENTS(places); p += 2) {
             Fixture f;
             fixture_init(&f);
             const YonosTensor *is = fixture_input(&f, dtypes[d], (YonosShape){1, 1, 1, COUNT});
