@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * oneDNN 2.x convolutions; see onednn.h.
+ * oneDNN's convolutions; see onednn.h.
  *
  * Activations stay NHWC; weights take whatever layout the primitive wants (`any`) and are reordered once.
  * Winograd exists for f32 and the blocked layout only, so its source and destination are reordered around the
@@ -8,14 +8,15 @@
  */
 #include "backend/cpu/onednn.h"
 
-#include <dnnl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+
+#include "backend/cpu/onednn_version.h"
 
 /* A packed weight or bias; the same constant may be packed in several layouts. */
 typedef struct {
     const YonosConst *constant;
-    dnnl_memory_desc_t layout;
+    Layout layout;
     void *data;
 } Packed;
 
@@ -49,6 +50,7 @@ enum { ALIGN = 64 };
 static void packed_free(gpointer data) {
     Packed *packed = data;
     free(packed->data);
+    layout_free(packed->layout);
     g_free(packed);
 }
 
@@ -96,7 +98,7 @@ static void reorder_clear(Reorder *r) {
     *r = (Reorder){0};
 }
 
-static gboolean reorder_init(YonosDnnl *dnnl, Reorder *r, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to) {
+static gboolean reorder_init(YonosDnnl *dnnl, Reorder *r, LayoutView from, LayoutView to) {
     dnnl_primitive_desc_t desc = NULL;
     gboolean ok =
         dnnl_reorder_primitive_desc_create(&desc, from, dnnl->engine, to, dnnl->engine, NULL) == dnnl_success &&
@@ -122,7 +124,7 @@ static void *aligned(gsize bytes) {
 }
 
 /* Reorders `plain` (f32, in `from`'s layout) into new memory of layout `to`. */
-static void *pack(YonosDnnl *dnnl, const float *plain, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to) {
+static void *pack(YonosDnnl *dnnl, const float *plain, LayoutView from, LayoutView to) {
     Reorder r = {0};
     void *data = aligned(dnnl_memory_desc_get_size(to));
     if (data && !(reorder_init(dnnl, &r, from, to) && reorder_run(dnnl, &r, plain, data)))
@@ -132,11 +134,10 @@ static void *pack(YonosDnnl *dnnl, const float *plain, const dnnl_memory_desc_t 
 }
 
 /* The constant in layout `to`, packed at first use; NULL when memory runs out. */
-static void *packed_constant(YonosDnnl *dnnl, const YonosConst *constant, const dnnl_memory_desc_t *from,
-                             const dnnl_memory_desc_t *to) {
+static void *packed_constant(YonosDnnl *dnnl, const YonosConst *constant, LayoutView from, LayoutView to) {
     for (guint i = 0; i < dnnl->packed->len; i++) {
         Packed *p = g_ptr_array_index(dnnl->packed, i);
-        if (p->constant == constant && dnnl_memory_desc_equal(&p->layout, to))
+        if (p->constant == constant && dnnl_memory_desc_equal(p->layout, to))
             return p->data;
     }
     gsize count = yonos_const_count(constant);
@@ -145,12 +146,13 @@ static void *packed_constant(YonosDnnl *dnnl, const YonosConst *constant, const 
         return NULL;
     for (gsize i = 0; i < count; i++)
         plain[i] = yonos_const_get(constant, i);
-    void *data = pack(dnnl, plain, from, to);
+    g_auto(Layout) layout = layout_copy(to);
+    void *data = layout ? pack(dnnl, plain, from, to) : NULL;
     free(plain);
     if (!data)
         return NULL;
     Packed *p = g_new0(Packed, 1);
-    *p = (Packed){constant, *to, data};
+    *p = (Packed){constant, g_steal_pointer(&layout), data};
     g_ptr_array_add(dnnl->packed, p);
     dnnl->bytes += dnnl_memory_desc_get_size(to);
     return data;
@@ -167,9 +169,9 @@ static dnnl_primitive_attr_t make_attributes(const YonosDnnlShape *s) {
         return attr;
     dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
     if (s->residual)
-        dnnl_post_ops_append_sum(ops, 1.0f);
+        append_sum(ops);
     if (s->relu)
-        dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
+        append_relu(ops);
     dnnl_primitive_attr_set_post_ops(attr, ops);
     dnnl_post_ops_destroy(ops);
     return attr;
@@ -186,27 +188,22 @@ static gboolean is_fast(const char *name, gboolean winograd) {
 }
 
 /* Sets desc and name to the first fast implementation that oneDNN has; for direct ones that is its first or none. */
-static gboolean find_fast(YonosDnnlConv *conv, const dnnl_convolution_desc_t *desc, const_dnnl_primitive_attr_t attr,
+static gboolean find_fast(YonosDnnlConv *conv, const ConvDesc *desc, const_dnnl_primitive_attr_t attr,
                           gboolean winograd) {
-    dnnl_primitive_desc_iterator_t iterator = NULL;
-    gboolean found = FALSE;
-    gboolean more =
-        dnnl_primitive_desc_iterator_create(&iterator, desc, attr, conv->dnnl->engine, NULL) == dnnl_success;
-    while (more && !found) {
+    Candidates candidates = {0};
+    gboolean more = candidates_first(&candidates, conv->dnnl->engine, desc, attr);
+    while (more && !conv->desc) {
         const char *name = "";
-        conv->desc = dnnl_primitive_desc_iterator_fetch(iterator);
-        found = conv->desc &&
-                dnnl_primitive_desc_query(conv->desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
-                is_fast(name, winograd);
-        if (found)
+        if (dnnl_primitive_desc_query(candidates.desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
+            is_fast(name, winograd)) {
             conv->name = g_strdup(name);
-        else if (conv->desc)
-            dnnl_primitive_desc_destroy(g_steal_pointer(&conv->desc));
-        more = winograd && dnnl_primitive_desc_iterator_next(iterator) == dnnl_success;
+            conv->desc = g_steal_pointer(&candidates.desc);
+        } else {
+            more = winograd && candidates_next(&candidates);
+        }
     }
-    if (iterator)
-        dnnl_primitive_desc_iterator_destroy(iterator);
-    return found;
+    candidates_clear(&candidates);
+    return conv->desc != NULL;
 }
 
 static dnnl_data_type_t storage_type(const YonosDnnlShape *s) {
@@ -216,20 +213,17 @@ static dnnl_data_type_t storage_type(const YonosDnnlShape *s) {
 static gboolean make_desc(YonosDnnlConv *conv, const YonosDnnlShape *s, gboolean bias) {
     const dnnl_dims_t src_dims = {s->n, s->ic, s->ih, s->iw}, dst_dims = {s->n, s->oc, s->oh, s->ow};
     const dnnl_dims_t weight_dims = {s->oc, s->ic, s->kh, s->kw}, bias_dims = {s->oc};
-    const dnnl_dims_t stride = {s->stride, s->stride}, before = {s->pad_top, s->pad_left},
-                      after = {s->pad_bottom, s->pad_right};
     dnnl_data_type_t type = storage_type(s);
     dnnl_format_tag_t tag = s->winograd ? dnnl_format_tag_any : dnnl_nhwc;
-    dnnl_memory_desc_t src, dst, weight, bias_md;
-    dnnl_memory_desc_init_by_tag(&src, 4, src_dims, type, tag);
-    dnnl_memory_desc_init_by_tag(&dst, 4, dst_dims, type, tag);
-    dnnl_memory_desc_init_by_tag(&weight, 4, weight_dims, type, dnnl_format_tag_any);
-    dnnl_memory_desc_init_by_tag(&bias_md, 1, bias_dims, dnnl_f32, dnnl_x);
-    dnnl_convolution_desc_t desc;
-    dnnl_alg_kind_t algorithm = s->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
-    if (dnnl_convolution_forward_desc_init(&desc, dnnl_forward_inference, algorithm, &src, &weight,
-                                           bias ? &bias_md : NULL, &dst, stride, before, after) != dnnl_success)
+    g_auto(Layout) src = layout_new(4, src_dims, type, tag), dst = layout_new(4, dst_dims, type, tag);
+    g_auto(Layout) weight = layout_new(4, weight_dims, type, dnnl_format_tag_any);
+    g_auto(Layout) vector = layout_new(1, bias_dims, dnnl_f32, dnnl_x);
+    if (!src || !dst || !weight || !vector)
         return FALSE;
+    const ConvDesc desc = {.algorithm = s->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct,
+                           .src = src, .weight = weight, .bias = bias ? vector : NULL, .dst = dst,
+                           .stride = {s->stride, s->stride}, .before = {s->pad_top, s->pad_left},
+                           .after = {s->pad_bottom, s->pad_right}};
     dnnl_primitive_attr_t attr = make_attributes(s);
     gboolean ok = attr && find_fast(conv, &desc, attr, s->winograd);
     if (attr)
@@ -237,7 +231,7 @@ static gboolean make_desc(YonosDnnlConv *conv, const YonosDnnlShape *s, gboolean
     return ok;
 }
 
-static const dnnl_memory_desc_t *query(const YonosDnnlConv *conv, dnnl_query_t what, int index) {
+static LayoutView query(const YonosDnnlConv *conv, dnnl_query_t what, int index) {
     return dnnl_primitive_desc_query_md(conv->desc, what, index);
 }
 
@@ -253,15 +247,14 @@ gsize yonos_dnnl_scratch_bytes(YonosDnnl *dnnl, const YonosDnnlShape *shape, gbo
 
 static gboolean make_reorders(YonosDnnlConv *conv, const YonosDnnlShape *s) {
     const dnnl_dims_t src_dims = {s->n, s->ic, s->ih, s->iw}, dst_dims = {s->n, s->oc, s->oh, s->ow};
-    const dnnl_memory_desc_t *src = query(conv, dnnl_query_src_md, 0), *dst = query(conv, dnnl_query_dst_md, 0);
-    dnnl_memory_desc_t src_plain, dst_plain;
-    dnnl_memory_desc_init_by_tag(&src_plain, 4, src_dims, storage_type(s), dnnl_nhwc);
-    dnnl_memory_desc_init_by_tag(&dst_plain, 4, dst_dims, storage_type(s), dnnl_nhwc);
+    LayoutView src = query(conv, dnnl_query_src_md, 0), dst = query(conv, dnnl_query_dst_md, 0);
+    g_auto(Layout) src_plain = layout_new(4, src_dims, storage_type(s), dnnl_nhwc);
+    g_auto(Layout) dst_plain = layout_new(4, dst_dims, storage_type(s), dnnl_nhwc);
     conv->src_bytes = align_up(dnnl_memory_desc_get_size(src));
     conv->dst_bytes = align_up(dnnl_memory_desc_get_size(dst));
-    return reorder_init(conv->dnnl, &conv->in, &src_plain, src) &&
-           reorder_init(conv->dnnl, &conv->out, dst, &dst_plain) &&
-           (!s->residual || reorder_init(conv->dnnl, &conv->residual, &dst_plain, dst));
+    return src_plain && dst_plain && reorder_init(conv->dnnl, &conv->in, src_plain, src) &&
+           reorder_init(conv->dnnl, &conv->out, dst, dst_plain) &&
+           (!s->residual || reorder_init(conv->dnnl, &conv->residual, dst_plain, dst));
 }
 
 static gboolean make_memories(YonosDnnlConv *conv, void *weight, void *bias) {
@@ -290,11 +283,11 @@ YonosDnnlConv *yonos_dnnl_conv_new(YonosDnnl *dnnl, const YonosDnnlShape *s, con
         return NULL;
     }
     const dnnl_dims_t weight_dims = {s->oc, s->ic, s->kh, s->kw};
-    dnnl_memory_desc_t plain;
-    dnnl_memory_desc_init_by_tag(&plain, 4, weight_dims, dnnl_f32, dnnl_oihw);
-    void *weight_data = packed_constant(dnnl, weight, &plain, query(conv, dnnl_query_weights_md, 0)), *bias_data = NULL;
+    g_auto(Layout) plain = layout_new(4, weight_dims, dnnl_f32, dnnl_oihw);
+    void *weight_data = plain ? packed_constant(dnnl, weight, plain, query(conv, dnnl_query_weights_md, 0)) : NULL;
+    void *bias_data = NULL;
     if (bias) {
-        const dnnl_memory_desc_t *vector = query(conv, dnnl_query_weights_md, 1);
+        LayoutView vector = query(conv, dnnl_query_weights_md, 1);
         bias_data = packed_constant(dnnl, bias, vector, vector);
     }
     if (weight_data && (!bias || bias_data) && make_memories(conv, weight_data, bias_data))

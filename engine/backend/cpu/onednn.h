@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Convolutions by oneDNN behind a small interface; onednn.c is the only file that includes dnnl.h.
+ * Convolutions by oneDNN behind a small interface; onednn.c is the only file that knows dnnl.h,
+ * and onednn_version.h hides from it whether that is oneDNN 2 or 3.
  *
  * Matrix products are 1x1 convolutions here. Threads are OpenMP's: call with omp_set_num_threads() set
  * to the same number for creation and execution. Not thread-safe.
