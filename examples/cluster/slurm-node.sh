@@ -54,6 +54,8 @@ SlurmdParameters=config_overrides
 NodeName=$node NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
 PartitionName=all Nodes=$node Default=YES MaxTime=INFINITE State=UP
 CONF
+  # Nothing of the above uses control groups. Slurm 24's slurmd starts without them when told so, 22's knows no such word.
+  [ "$(slurmd -V | sed 's/^[^ ]* \([0-9]*\).*/\1/')" -lt 24 ] || echo "CgroupPlugin=disabled" >"$folder/cgroup.conf"
 }
 
 start() {
