@@ -5,8 +5,6 @@
  */
 #include "backend/cpu/conv.h"
 
-#include <omp.h>
-
 #include "backend/cpu/upconv.h"
 #include "backend/cpu/winograd.h"
 
@@ -23,31 +21,9 @@ static gboolean wants_winograd(const YonosDnnlShape *s) {
            (gint64)s->ic * s->oc <= weights;
 }
 
-/*
- * The most threads, up to the backend's, with which Winograd gives the bits that it gives with one thread. oneDNN has
- * two schedules for it, chooses by the number of threads among other things, and sums the input channels in other groups
- * in one than in the other, unless they are few.
- */
-static int winograd_threads(YonosKernel *kernel, const YonosDnnlShape *s) {
-    enum { ONE_GROUP = 64 };
-    YonosDnnl *dnnl = cpu_of(kernel)->dnnl;
-    gboolean bias = kernel->node->constant[1] != NULL;
-    int threads = kernel->backend->threads;
-    if (s->ic <= ONE_GROUP)
-        return threads;
-    omp_set_num_threads(1);
-    gsize wanted = yonos_dnnl_scratch_bytes(dnnl, s, bias);
-    for (; threads > 1; threads--) {
-        omp_set_num_threads(threads);
-        if (yonos_dnnl_scratch_bytes(dnnl, s, bias) == wanted)
-            break;
-    }
-    return threads;
-}
-
-static YonosDnnlConv *new_conv(YonosKernel *kernel, const YonosDnnlShape *s, int threads, GError **error) {
-    omp_set_num_threads(threads);
-    return yonos_dnnl_conv_new(cpu_of(kernel)->dnnl, s, kernel->node->constant[0], kernel->node->constant[1], error);
+static YonosDnnlConv *new_conv(YonosKernel *kernel, const YonosDnnlShape *s, GError **error) {
+    return yonos_dnnl_conv_new(cpu_of(kernel)->dnnl, s, kernel->node->constant[0], kernel->node->constant[1],
+                               kernel->backend->threads, error);
 }
 
 static gsize bytes_of(const YonosTensor *t) { return yonos_shape_count(t->shape) * yonos_dtype_size(t->dtype); }
@@ -63,12 +39,11 @@ gboolean cpu_conv_prepare(YonosKernel *kernel, const YonosDnnlShape *shape, Yono
     s.residual = node->in[1] != NULL;
     s.relu = activation == YONOS_ACTIVATION_RELU;
     s.winograd = wants_winograd(&s);
-    int threads = s.winograd ? winograd_threads(kernel, &s) : kernel->backend->threads;
     if (s.winograd)
-        dnnl = new_conv(kernel, &s, threads, &failure);
+        dnnl = new_conv(kernel, &s, &failure);
     s.winograd = FALSE;
     if (!dnnl && !failure)
-        dnnl = new_conv(kernel, &s, threads = kernel->backend->threads, &failure);
+        dnnl = new_conv(kernel, &s, &failure);
     if (failure) {
         g_propagate_error(error, failure);
         return FALSE;
@@ -77,7 +52,6 @@ gboolean cpu_conv_prepare(YonosKernel *kernel, const YonosDnnlShape *shape, Yono
         return cpu_fall_back(kernel, error);
     CpuConv *conv = g_new0(CpuConv, 1);
     conv->dnnl = dnnl;
-    conv->threads = threads;
     conv->upsampled_bytes = yonos_size_align(upsampled_bytes, 64);
     kernel->data = conv;
     kernel->workspace = conv->upsampled_bytes + yonos_dnnl_conv_workspace(dnnl);
@@ -111,7 +85,6 @@ gboolean cpu_conv_run(const YonosKernel *kernel, const YonosRun *run, const void
     const YonosNode *node = kernel->node;
     if (node->in[1])
         copy_residual(node->in[1], node->out, run);
-    omp_set_num_threads(conv->threads);
     return yonos_dnnl_conv_run(conv->dnnl, src, run->data[node->out->id],
                                (char *)run->workspace + conv->upsampled_bytes, error);
 }

@@ -9,7 +9,6 @@
 
 typedef struct {
     YonosDnnlConv *dnnl;
-    int threads;           /* that it was made for */
     gsize upsampled_bytes; /* at the start of the workspace */
 } CpuConv;
 

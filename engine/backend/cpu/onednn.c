@@ -8,6 +8,7 @@
  */
 #include "backend/cpu/onednn.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -40,6 +41,7 @@ struct _YonosDnnlConv {
     dnnl_memory_t src, dst, weight, bias, scratchpad;
     Reorder in, residual, out; /* winograd */
     gsize src_bytes, dst_bytes, scratch_bytes; /* of the workspace, in this order */
+    int threads;
     char *name;
 };
 
@@ -235,14 +237,57 @@ static LayoutView query(const YonosDnnlConv *conv, dnnl_query_t what, int index)
     return dnnl_primitive_desc_query_md(conv->desc, what, index);
 }
 
-gsize yonos_dnnl_scratch_bytes(YonosDnnl *dnnl, const YonosDnnlShape *shape, gboolean bias) {
+static gsize query_bytes(const YonosDnnlConv *conv, dnnl_query_t what) {
+    return dnnl_memory_desc_get_size(query(conv, what, 0));
+}
+
+/* A convolution that is described only, for this number of threads. */
+static YonosDnnlConv *describe(YonosDnnl *dnnl, const YonosDnnlShape *s, gboolean bias, int threads) {
     YonosDnnlConv *conv = g_new0(YonosDnnlConv, 1);
     conv->dnnl = dnnl;
-    gsize bytes = make_desc(conv, shape, bias)
-                      ? dnnl_memory_desc_get_size(query(conv, dnnl_query_scratchpad_md, 0))
-                      : 0;
-    yonos_dnnl_conv_free(conv);
-    return bytes;
+    conv->threads = threads;
+    omp_set_num_threads(threads);
+    make_desc(conv, s, bias);
+    return conv;
+}
+
+/*
+ * oneDNN chooses how it cuts a convolution by the number of threads among other things, and sums the input channels in
+ * other groups in one way than in another, unless they are few. Winograd's two schedules show in the scratchpad: one
+ * goes through the whole picture step by step and needs the same for any number of threads, one goes through pieces and
+ * needs some for each thread. A direct convolution's groups are as many channels as fit into the cache for one block of
+ * output channels, and the size of that block shows in the weight's layout.
+ */
+static gboolean sums_alike(const YonosDnnlConv *a, const YonosDnnlConv *b, gboolean winograd) {
+    if (!a->desc || !b->desc)
+        return a->desc == b->desc;
+    if (winograd)
+        return query_bytes(a, dnnl_query_scratchpad_md) == query_bytes(b, dnnl_query_scratchpad_md);
+    return dnnl_memory_desc_equal(query(a, dnnl_query_weights_md, 0), query(b, dnnl_query_weights_md, 0));
+}
+
+/* Whether all input channels are in one group, however the convolution is cut. */
+static gboolean is_one_group(const YonosDnnlShape *s) {
+    enum { WINOGRAD_CHANNELS = 64, LARGEST_BLOCK = 64, CACHE = 256 << 10 };
+    if (s->winograd)
+        return s->ic <= WINOGRAD_CHANNELS;
+    return (gsize)s->ic * s->kh * s->kw * LARGEST_BLOCK * yonos_dtype_size(s->dtype) <= CACHE;
+}
+
+/* The description for the most threads, up to `threads`, that give the bits that one thread gives. */
+static YonosDnnlConv *describe_alike(YonosDnnl *dnnl, const YonosDnnlShape *s, gboolean bias, int threads) {
+    YonosDnnlConv *conv = describe(dnnl, s, bias, threads);
+    if (threads == 1 || is_one_group(s))
+        return conv;
+    YonosDnnlConv *one = describe(dnnl, s, bias, 1);
+    while (conv->threads > 1 && !sums_alike(conv, one, s->winograd)) {
+        int fewer = conv->threads - 1;
+        yonos_dnnl_conv_free(conv);
+        conv = describe(dnnl, s, bias, fewer);
+    }
+    yonos_dnnl_conv_free(one);
+    omp_set_num_threads(conv->threads);
+    return conv;
 }
 
 static gboolean make_reorders(YonosDnnlConv *conv, const YonosDnnlShape *s) {
@@ -250,8 +295,8 @@ static gboolean make_reorders(YonosDnnlConv *conv, const YonosDnnlShape *s) {
     LayoutView src = query(conv, dnnl_query_src_md, 0), dst = query(conv, dnnl_query_dst_md, 0);
     g_auto(Layout) src_plain = layout_new(4, src_dims, storage_type(s), dnnl_nhwc);
     g_auto(Layout) dst_plain = layout_new(4, dst_dims, storage_type(s), dnnl_nhwc);
-    conv->src_bytes = align_up(dnnl_memory_desc_get_size(src));
-    conv->dst_bytes = align_up(dnnl_memory_desc_get_size(dst));
+    conv->src_bytes = align_up(query_bytes(conv, dnnl_query_src_md));
+    conv->dst_bytes = align_up(query_bytes(conv, dnnl_query_dst_md));
     return src_plain && dst_plain && reorder_init(conv->dnnl, &conv->in, src_plain, src) &&
            reorder_init(conv->dnnl, &conv->out, dst, dst_plain) &&
            (!s->residual || reorder_init(conv->dnnl, &conv->residual, dst_plain, dst));
@@ -259,7 +304,7 @@ static gboolean make_reorders(YonosDnnlConv *conv, const YonosDnnlShape *s) {
 
 static gboolean make_memories(YonosDnnlConv *conv, void *weight, void *bias) {
     dnnl_engine_t engine = conv->dnnl->engine;
-    conv->scratch_bytes = dnnl_memory_desc_get_size(query(conv, dnnl_query_scratchpad_md, 0));
+    conv->scratch_bytes = query_bytes(conv, dnnl_query_scratchpad_md);
     return dnnl_memory_create(&conv->src, query(conv, dnnl_query_src_md, 0), engine, DNNL_MEMORY_NONE) ==
                dnnl_success &&
            dnnl_memory_create(&conv->dst, query(conv, dnnl_query_dst_md, 0), engine, DNNL_MEMORY_NONE) ==
@@ -272,10 +317,9 @@ static gboolean make_memories(YonosDnnlConv *conv, void *weight, void *bias) {
 }
 
 YonosDnnlConv *yonos_dnnl_conv_new(YonosDnnl *dnnl, const YonosDnnlShape *s, const YonosConst *weight,
-                                   const YonosConst *bias, GError **error) {
-    YonosDnnlConv *conv = g_new0(YonosDnnlConv, 1);
-    conv->dnnl = dnnl;
-    if (!make_desc(conv, s, bias != NULL) || (s->winograd && !make_reorders(conv, s)) ||
+                                   const YonosConst *bias, int threads, GError **error) {
+    YonosDnnlConv *conv = describe_alike(dnnl, s, bias != NULL, threads);
+    if (!conv->desc || (s->winograd && !make_reorders(conv, s)) ||
         !create_primitive(&conv->primitive, conv->desc)) {
         if (!yonos_dnnl_has_room())
             yonos_fail(error, YONOS_ERROR_MEMORY, "out of memory for the code of a convolution with %s", weight->name);
@@ -338,6 +382,7 @@ gboolean yonos_dnnl_conv_run(YonosDnnlConv *conv, const void *src, void *dst, vo
     char *blocked_src = workspace, *blocked_dst = blocked_src + conv->src_bytes,
          *scratchpad = blocked_dst + conv->dst_bytes;
     gboolean ok;
+    omp_set_num_threads(conv->threads);
     if (conv->in.primitive)
         ok = reorder_run(conv->dnnl, &conv->in, src, blocked_src) &&
              (!conv->residual.primitive || reorder_run(conv->dnnl, &conv->residual, dst, blocked_dst)) &&

@@ -3,8 +3,8 @@
  * Convolutions by oneDNN behind a small interface; onednn.c is the only file that knows dnnl.h,
  * and onednn_version.h hides from it whether that is oneDNN 2 or 3.
  *
- * Matrix products are 1x1 convolutions here. Threads are OpenMP's: call with omp_set_num_threads() set
- * to the same number for creation and execution. Not thread-safe.
+ * Matrix products are 1x1 convolutions here. Threads are OpenMP's; making and running a convolution leaves
+ * omp_set_num_threads() at its own number of them. Not thread-safe.
  */
 #ifndef YONOS_ONEDNN_H
 #define YONOS_ONEDNN_H
@@ -36,16 +36,11 @@ gboolean yonos_dnnl_has_room(void);
 
 /*
  * NULL without an error where oneDNN has no fast implementation for the shape. The weight is packed once per
- * YonosConst and layout and shared; `weight` must outlive `dnnl`. bias may be NULL. Errors: MEMORY.
+ * YonosConst and layout and shared; `weight` must outlive `dnnl`. bias may be NULL. It runs with `threads` threads, or
+ * with fewer where so many would give other bits than one does. Errors: MEMORY.
  */
 YonosDnnlConv *yonos_dnnl_conv_new(YonosDnnl *dnnl, const YonosDnnlShape *shape, const YonosConst *weight,
-                                   const YonosConst *bias, GError **error);
-/*
- * Scratchpad bytes of a convolution in the calling thread's number of threads, without making it; 0 where there is no
- * fast implementation. Those of Winograd tell which of its schedules oneDNN takes: one that goes through the whole
- * picture step by step has the same for any number of threads, one that goes through pieces has some for each thread.
- */
-gsize yonos_dnnl_scratch_bytes(YonosDnnl *dnnl, const YonosDnnlShape *shape, gboolean bias);
+                                   const YonosConst *bias, int threads, GError **error);
 void yonos_dnnl_conv_free(YonosDnnlConv *conv);
 gsize yonos_dnnl_conv_workspace(const YonosDnnlConv *conv);
 /* oneDNN's own name of the implementation, "brgconv:avx512_core_bf16". */

@@ -90,8 +90,8 @@ static inline gboolean candidates_fetch(Candidates *c) {
 
 static inline gboolean candidates_first(Candidates *c, dnnl_engine_t engine, const ConvDesc *conv,
                                         const_dnnl_primitive_attr_t attr) {
-    return dnnl_convolution_forward_desc_init(&c->conv, dnnl_forward_inference, conv->algorithm, conv->src, conv->weight,
-                                              conv->bias, conv->dst, conv->stride, conv->before,
+    return dnnl_convolution_forward_desc_init(&c->conv, dnnl_forward_inference, conv->algorithm, conv->src,
+                                              conv->weight, conv->bias, conv->dst, conv->stride, conv->before,
                                               conv->after) == dnnl_success &&
            dnnl_primitive_desc_iterator_create(&c->iterator, &c->conv, attr, engine, NULL) == dnnl_success &&
            candidates_fetch(c);

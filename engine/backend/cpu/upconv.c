@@ -61,14 +61,14 @@ static YonosDnnlConv *make_phase(YonosKernel *kernel, int phase, GError **error)
                         .relu = node->attr.conv2d.activation == YONOS_ACTIVATION_RELU};
     const gint64 dim[4] = {w->dim[0], w->dim[1], 2, 2};
     const YonosConst *folded = cpu_derived(kernel, w, phase, dim, fold_weight);
-    return yonos_dnnl_conv_new(cpu_of(kernel)->dnnl, &s, folded, node->constant[1], error);
+    return yonos_dnnl_conv_new(cpu_of(kernel)->dnnl, &s, folded, node->constant[1],
+                               kernel->backend->threads, error);
 }
 
 static gboolean prepare(YonosKernel *kernel, GError **error) {
     const YonosNode *node = kernel->node;
     UpConv *up = g_new0(UpConv, 1);
     kernel->data = up;
-    cpu_use_threads(kernel);
     up->phase_bytes = yonos_size_align(
         yonos_shape_count(node->out->shape) / PHASES * yonos_dtype_size(node->out->dtype), 64);
     for (int phase = 0; phase < PHASES; phase++) {
@@ -108,11 +108,11 @@ static gboolean run_upconv(const YonosKernel *kernel, const YonosRun *run, GErro
     YonosShape in = kernel->node->in[0]->shape;
     gsize size = (gsize)kernel->node->out->shape.c * yonos_dtype_size(kernel->node->out->dtype), row = in.w * size;
     char *phases = run->workspace, *scratch = phases + PHASES * up->phase_bytes, *out = run->data[kernel->node->out->id];
-    cpu_use_threads(kernel);
     for (int phase = 0; phase < PHASES; phase++)
         if (!yonos_dnnl_conv_run(up->phase[phase], run->data[kernel->node->in[0]->id],
                                  phases + (gsize)phase * up->phase_bytes, scratch, error))
             return FALSE;
+    cpu_use_threads(kernel);
 #pragma omp parallel for schedule(static)
     for (int y = 0; y < 2 * in.n * in.h; y++) {
         const char *even = phases + (gsize)(y % 2) * 2 * up->phase_bytes + (gsize)(y / 2) * row;
