@@ -68,6 +68,8 @@ static const ConvShape convs[] = {
     {"one column", {1, 9, 1, 16}, 16, 3, 1, SAME},
     {"one row, doubled", {1, 1, 7, 16}, 16, 3, 1, SAME, UP(2, 14)},
     {"more threads, another schedule", {1, 64, 64, 192}, 96, 3, 1, SAME},
+    {"more threads, another block", {1, 8, 8, 640}, 320, 3, 1, SAME},
+    {"more threads, another block, doubled", {1, 2, 3, 1280}, 640, 3, 1, SAME, UP(4, 6)},
     {"batch", {2, 17, 16, 64}, 64, 3, 1, SAME, .residual = TRUE},
     {"batch, odd channels", {2, 5, 7, 3}, 6, 3, 2, SAME},
     {"batch, doubled", {2, 5, 6, 32}, 48, 3, 1, SAME, UP(10, 12), .activation = RELU},
