@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * CONV2D. The choice follows from shape, type and CPU alone: bf16 3x3 stride 1 by our Winograd, f32 ones with many
- * channels by oneDNN's, the rest by its direct NHWC convolution. Nearest-neighbour upsampling is written out first.
+ * channels by oneDNN's where it has one (2.x, not 3.7), the rest by its direct NHWC convolution. Nearest-neighbour
+ * upsampling is written out first.
  */
 #include "backend/cpu/conv.h"
 
