@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Installs what building and running (demo), or also testing (test), needs on Debian 12. Does nothing, and needs
-# no network, where all of it is there.
+# Installs what building and running (demo), or also testing (test), needs on Debian 12 and 13; ci adds GStreamer's CUDA
+# headers, which bring 150 packages with them. Does nothing, and needs no network, where all of it is there.
 #
-#   sh tools/install-deps.sh demo|test
+#   sh tools/install-deps.sh demo|test|ci
 set -eu
 
 demo="meson ninja-build pkg-config gcc libc6-dev libglib2.0-dev libjson-glib-dev libpng-dev libdnnl-dev
@@ -16,8 +16,9 @@ test="$demo g++ python3 python3-venv valgrind clang libclang-rt-dev libomp-dev
 case "${1:-}" in
 demo) wanted=$demo ;;
 test) wanted=$test ;;
+ci) wanted="$test libgstreamer-plugins-bad1.0-dev" ;;
 *)
-  echo "usage: $0 demo|test" >&2
+  echo "usage: $0 demo|test|ci" >&2
   exit 2
   ;;
 esac
