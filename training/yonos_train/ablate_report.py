@@ -15,7 +15,7 @@ _HEAD = """# The paper's claims at our scale
 YONOS-SR (Noroozi et al., ECCV 2024) claims that (a) at few steps a U-Net made by scale distillation beats one trained
 directly at the same magnification, most at one step, and that (b) one step with a decoder tuned for it beats 200 steps
 with the original decoder. Here both are tried with small networks: U-Net of widths {widths}, {seeds} seeds, crops of
-{crop}, batch {batch}.
+{crop}, batch {batch}. What is to be made of it: [models.md](models.md#the-papers-claims).
 
 - Training compute is equal: {unet_steps} steps for the x2 U-Net and {unet_steps} for each distillation (one counts as
   4/3 of a direct step: the teacher's forward pass is a third of a step); the direct U-Net of a scale gets the sum of
@@ -81,8 +81,11 @@ def _verdicts(seeds, steps):
                       sampled("direct", n)) for n in steps]
     gains = {n: _gain(seeds, sampled("distilled", n), sampled("direct", n), "LPIPS").mean() for n in steps}
     largest = max(gains, key=gains.get)
-    lines.append(f"- (a) the gain in LPIPS is largest at {counted(largest)}: "
-                 + ("as claimed." if largest == fewest else "not as claimed."))
+    if gains[largest] > 0:
+        lines.append(f"- (a) the gain in LPIPS is largest at {counted(largest)}: "
+                     + ("as claimed." if largest == fewest else "not as claimed."))
+    else:
+        lines.append("- (a) there is no gain in LPIPS at any number of steps: not as claimed.")
     tuned = "distilled, 1 step, tuned decoder"
     lines.append(_verdict(seeds, f"(b) one step, tuned decoder against {counted(most)}, original decoder, distilled",
                           tuned, sampled("distilled", most)))
