@@ -3,7 +3,6 @@
  * The CUDA backend's own code, from the module's entry point to the caller's frames, on the host: ref's picture on every
  * run of a plan (the first is eager, the second records, later ones replay), and an error with every call that fails.
  */
-#include <glib/gstdio.h>
 #include <math.h>
 
 #include "backend/format.h"
@@ -11,6 +10,7 @@
 #include "host.h"
 #include "plan/plan.h"
 #include "picture.h"
+#include "remove-tree.h"
 #include "tiny-model.h"
 
 extern YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GError **error);
@@ -415,19 +415,6 @@ static const NamedCase cases[] = {
     {"f16", {"text-free", YONOS_PRECISION_F16, YONOS_FORMAT_RGB, PICTURE_TIGHT, 12, 10, 0, 0, YONOS_COLOUR_FIX_NONE, 3}},
 };
 
-/* Forgets choices. */
-static void remove_cache(const char *cache) {
-    g_autofree char *folder = g_build_filename(cache, "yonossr", NULL);
-    GDir *dir = g_dir_open(folder, 0, NULL);
-    for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        g_autofree char *path = g_build_filename(folder, name, NULL);
-        g_unlink(path);
-    }
-    g_clear_pointer(&dir, g_dir_close);
-    g_rmdir(folder);
-    g_rmdir(cache);
-}
-
 int main(int argc, char **argv) {
     g_autofree char *cache = g_dir_make_tmp("yonos-backend-XXXXXX", NULL);
     g_setenv("XDG_CACHE_HOME", cache, TRUE);
@@ -451,6 +438,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/backend/machines", test_machines);
     int result = g_test_run();
     tiny_model_remove(model_folder);
-    remove_cache(cache);
+    remove_tree(cache);
     return result;
 }

@@ -5,13 +5,13 @@
  *
  * The linker puts __wrap_yonos_cuda_conv3x3 before the own kernel, so that it can be wrong.
  */
-#include <glib/gstdio.h>
 #include <math.h>
 
 #include "conv.h"
 #include "cuda_runtime_api.h"
 #include "dnn.h"
 #include "host.h"
+#include "remove-tree.h"
 
 extern YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GError **error);
 
@@ -181,13 +181,7 @@ static void assert_engine(const Shape *s, const char *name) {
 
 static void remove_choices(void) {
     g_autofree char *folder = g_build_filename(g_get_user_cache_dir(), "yonossr", NULL);
-    GDir *dir = g_dir_open(folder, 0, NULL);
-    for (const char *name; dir && (name = g_dir_read_name(dir));) {
-        g_autofree char *path = g_build_filename(folder, name, NULL);
-        g_unlink(path);
-    }
-    g_clear_pointer(&dir, g_dir_close);
-    g_rmdir(folder);
+    remove_tree(folder);
 }
 
 /* The own kernel where it is fastest, else cuDNN's fastest engine; the next start takes what was kept. */

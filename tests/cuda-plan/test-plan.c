@@ -11,13 +11,13 @@
  * safetensors file is wanted (make_models.py); a file without contents is made from it.
  */
 #include <dlfcn.h>
-#include <glib/gstdio.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "dnn.h"
 #include "model/model.h"
 #include "plan-node.h"
+#include "remove-tree.h"
 
 enum { MIN_BF16 = 800 }; /* deviceVer of the oldest device with bf16 and with cuDNN's attention */
 
@@ -84,16 +84,6 @@ static gboolean copy_folder(const char *from, const char *to, GError **error) {
         }
     }
     return ok;
-}
-
-static void remove_folder(const char *path) {
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-        remove_folder(child);
-    }
-    g_remove(path);
 }
 
 /* ---- collecting ------------------------------------------------------------------------------------------ */
@@ -275,6 +265,6 @@ int main(int argc, char **argv) {
     for (YonosDType dtype = YONOS_DTYPE_F32; dtype <= YONOS_DTYPE_BF16; dtype++)
         if (!wanted || strcmp(wanted, yonos_dtype_name(dtype)) == 0)
             ok = check_precision(argv + 3, argv[1], dtype, scratch, libcuda) && ok;
-    remove_folder(scratch);
+    remove_tree(scratch);
     return ok ? 0 : 1;
 }

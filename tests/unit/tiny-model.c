@@ -4,7 +4,7 @@
  */
 #include "tiny-model.h"
 
-#include <glib/gstdio.h>
+#include "remove-tree.h"
 
 typedef struct {
     const char *name;
@@ -141,18 +141,6 @@ char *tiny_model_new(void) {
     write_weights(folder, "vae/diffusion_pytorch_model.safetensors", vae_tensors, G_N_ELEMENTS(vae_tensors));
     write_weights(folder, "prompt_embeds.safetensors", prompt_tensors, G_N_ELEMENTS(prompt_tensors));
     return folder;
-}
-
-/* Never follows a symbolic link. */
-static void remove_tree(const char *path) {
-    g_autoptr(GDir) dir =
-        g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
-    const char *entry;
-    while (dir && (entry = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, entry, NULL);
-        remove_tree(child);
-    }
-    g_remove(path);
 }
 
 void tiny_model_remove(char *folder) {
