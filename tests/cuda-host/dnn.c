@@ -7,6 +7,7 @@
 #include "../../cuda/cuda.h"
 #include "dnn.h"
 #include "host.h"
+#include "stored.h"
 
 struct _CudaDnn {
     cudaStream_t stream;
@@ -105,24 +106,10 @@ gsize cuda_dnn_choice_workspace(const CudaDnnChoice *choice) { return (gsize)cho
 
 /* ---- running ------------------------------------------------------------------------------------------- */
 
-static float get(const void *data, YonosDType dtype, gsize i) {
-    if (dtype == YONOS_DTYPE_F32)
-        return ((const float *)data)[i];
-    uint16_t v = ((const uint16_t *)data)[i];
-    return dtype == YONOS_DTYPE_BF16 ? yonos_bf16_to_f32(v) : yonos_f16_to_f32(v);
-}
-
-static void set(void *data, YonosDType dtype, gsize i, float v) {
-    if (dtype == YONOS_DTYPE_F32)
-        ((float *)data)[i] = v;
-    else
-        ((uint16_t *)data)[i] = dtype == YONOS_DTYPE_BF16 ? yonos_f32_to_bf16(v) : yonos_f32_to_f16(v);
-}
-
 static float *to_floats(const void *data, YonosDType dtype, gsize count) {
     float *to = g_new(float, count);
     for (gsize i = 0; i < count; i++)
-        to[i] = get(data, dtype, i);
+        to[i] = stored_get(data, dtype, i);
     return to;
 }
 
@@ -156,7 +143,7 @@ static float *turned(const CudaConvShape *s, const void *weight) {
     float *to = g_new(float, rest * s->oc);
     for (int o = 0; o < s->oc; o++)
         for (int i = 0; i < rest; i++)
-            to[i * s->oc + o] = get(weight, s->dtype, (gsize)(o * rest + i));
+            to[i * s->oc + o] = stored_get(weight, s->dtype, (gsize)(o * rest + i));
     return to;
 }
 
@@ -174,10 +161,10 @@ static void execute(void *data) {
                 for (int c = 0; c < s->oc; c++, at++) {
                     float v = sum[c];
                     if (e->data.residual)
-                        v += get(e->data.residual, s->dtype, at);
+                        v += stored_get(e->data.residual, s->dtype, at);
                     if (e->data.bias)
-                        v += get(e->data.bias, s->dtype, (gsize)c);
-                    set(e->data.y, s->dtype, at, s->relu ? MAX(v, 0.0f) : v);
+                        v += stored_get(e->data.bias, s->dtype, (gsize)c);
+                    stored_set(e->data.y, s->dtype, at, s->relu ? MAX(v, 0.0f) : v);
                 }
             }
     memset(e->workspace, 0x7f, e->workspace_bytes);

@@ -7,24 +7,10 @@
 #include <math.h>
 
 #include "host.h"
+#include "stored.h"
 
 static gsize bytes_of(const YonosTensor *tensor) {
     return yonos_shape_count(tensor->shape) * yonos_dtype_size(tensor->dtype);
-}
-
-static float get(const void *data, YonosDType dtype, gsize i) {
-    if (dtype == YONOS_DTYPE_F32)
-        return ((const float *)data)[i];
-    uint16_t v;
-    memcpy(&v, (const char *)data + 2 * i, sizeof v);
-    return dtype == YONOS_DTYPE_BF16 ? yonos_bf16_to_f32(v) : yonos_f16_to_f32(v);
-}
-
-static void set(void *data, YonosDType dtype, gsize i, float v) {
-    if (dtype == YONOS_DTYPE_F32)
-        ((float *)data)[i] = v;
-    else
-        ((uint16_t *)data)[i] = dtype == YONOS_DTYPE_BF16 ? yonos_f32_to_bf16(v) : yonos_f32_to_f16(v);
 }
 
 float fixture_normal(void) {
@@ -67,7 +53,7 @@ const YonosTensor *fixture_input(Fixture *fixture, YonosDType dtype, YonosShape 
 void fixture_fill(Fixture *fixture, const YonosTensor *tensor, float mean, float spread) {
     gsize count = yonos_shape_count(tensor->shape);
     for (gsize i = 0; i < count; i++)
-        set(fixture->data[tensor->id], tensor->dtype, i, mean + spread * fixture_normal());
+        stored_set(fixture->data[tensor->id], tensor->dtype, i, mean + spread * fixture_normal());
     memcpy(fixture->tensor[tensor->id].data, fixture->data[tensor->id], bytes_of(tensor));
 }
 
@@ -82,14 +68,14 @@ void fixture_workspace(Fixture *fixture, gsize bytes) {
 }
 
 void fixture_set(Fixture *fixture, const YonosTensor *tensor, gsize i, float v) {
-    set(fixture->data[tensor->id], tensor->dtype, i, v);
-    set(fixture->tensor[tensor->id].data, tensor->dtype, i, v);
+    stored_set(fixture->data[tensor->id], tensor->dtype, i, v);
+    stored_set(fixture->tensor[tensor->id].data, tensor->dtype, i, v);
 }
 
 float fixture_get(const Fixture *fixture, const YonosTensor *tensor, gsize i, YonosDType as) {
     float rounded;
-    set(&rounded, as, 0, get(fixture->tensor[tensor->id].data, tensor->dtype, i));
-    return get(&rounded, as, 0);
+    stored_set(&rounded, as, 0, stored_get(fixture->tensor[tensor->id].data, tensor->dtype, i));
+    return stored_get(&rounded, as, 0);
 }
 
 void fixture_run_ref(Fixture *fixture) {
@@ -132,7 +118,7 @@ static void compare_values(const YonosTensor *out, const void *expected, const v
         [YONOS_DTYPE_F32] = 0x1p-23f, [YONOS_DTYPE_F16] = 0x1p-10f, [YONOS_DTYPE_BF16] = 0x1p-7f};
     gsize count = yonos_shape_count(out->shape);
     for (gsize i = 0; i < count; i++) {
-        float e = get(expected, out->dtype, i), v = get(got, out->dtype, i);
+        float e = stored_get(expected, out->dtype, i), v = stored_get(got, out->dtype, i);
         float bound = absolute + (relative + rounding[out->dtype]) * fabsf(e);
         if (!(fabsf(e - v) <= bound) && !(isinf(e) && e == v) && !(isnan(e) && isnan(v)))
             g_error("%s: element %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " (%d %d %d %d): %.9g, ref %.9g, bound %.3g",
