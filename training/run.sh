@@ -67,25 +67,26 @@ stage 2 export export.folder="$teacher" export.dtype=float32 "$@"
   joint 2 54 "$@"
 ) &
 others=$!
-set -- "$@" autoencoder.init="$teacher"
-stage 4 distill distill.minutes="$(part 10)" distill.teacher="$teacher" "$@"
+set -- "$@" autoencoder.init="$teacher" distill.teacher="$teacher"
+stage 4 distill distill.minutes="$(part 10)" "$@"
 (
-  stage 4 decoder decoder.unet=false decoder.minutes="$(part 9)" distill.teacher="$teacher" "$@"
-  stage 4 export decoder.unet=false export.folder="$out/models/x4-no-unet" distill.teacher="$teacher" "$@"
+  stage 4 decoder decoder.unet=false decoder.minutes="$(part 9)" "$@"
+  stage 4 export decoder.unet=false export.folder="$out/models/x4-no-unet" "$@"
 ) &
 others="$others $!"
-frozen 4 9 distill.teacher="$teacher" "$@"
+frozen 4 9 "$@"
 case ${SCALES:-2 4 8} in
 *8*)
   (
-    stage 8 distill distill.minutes="$(part 8)" distill.teacher="$out/models/x4-frozen" "$@"
-    frozen 8 6 distill.teacher="$out/models/x4-frozen" "$@"
-    joint 8 29 distill.teacher="$out/models/x4-frozen" "$@"
+    set -- "$@" distill.teacher="$out/models/x4-frozen"
+    stage 8 distill distill.minutes="$(part 8)" "$@"
+    frozen 8 6 "$@"
+    joint 8 29 "$@"
   ) &
   others="$others $!"
   ;;
 esac
-joint 4 43 distill.teacher="$teacher" "$@"
+joint 4 43 "$@"
 for other in $others; do
   wait "$other"
 done
