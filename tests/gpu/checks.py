@@ -22,6 +22,11 @@ OWN_CONVOLUTIONS = ("env", "YONOS_CUDA_CONV=own")  # wherever the own kernel tak
 SHARING = ("attention", "group_norm", "layer_norm", "adain")   # whose kernels use shared memory
 
 
+def only(ops):
+    """checkop's options for these operations."""
+    return tuple(word for op in ops for word in ("--op", op))
+
+
 def read_tensor(path, name):
     data = path.read_bytes()
     length = struct.unpack("<Q", data[:8])[0]
@@ -134,8 +139,8 @@ class Checks:
 
     def initcheck(self, ops, exit_code):
         """Nothing is written before the operation writes it: what it leaves out, or reads too early, is seen."""
-        words = ("--unpoisoned", *SMALL, *(word for op in ops for word in ("--op", op)))
-        return self.sanitizer("initcheck", "checkop", "--backend", "cuda", *words, exit_code=exit_code)
+        return self.sanitizer("initcheck", "checkop", "--backend", "cuda", "--unpoisoned", *SMALL, *only(ops),
+                              exit_code=exit_code)
 
     def determinism(self):
         """The same bytes from three runs: the first times its choices, the others take what it kept."""
@@ -159,7 +164,7 @@ def add_checks(runner, bundle):
     runner.add("compute-sanitizer memcheck", c.sanitizer, "memcheck", "checkop", "--backend", "cuda", *SMALL,
                pool="checks")
     runner.add("compute-sanitizer racecheck", c.sanitizer, "racecheck", "checkop", "--backend", "cuda", *SMALL,
-               *(word for op in SHARING for word in ("--op", op)), pool="checks")
+               *only(SHARING), pool="checks")
     for tool in ("memcheck", "racecheck"):
         runner.add(f"compute-sanitizer {tool}, own convolutions", functools.partial(
             c.sanitizer, tool, "checkop", "--backend", "cuda", *SMALL, "--op", "conv2d", "--dtype", "bf16",
