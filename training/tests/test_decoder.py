@@ -5,7 +5,7 @@ import unittest
 import torch
 from common import StageTest
 
-from yonos_train.autoencoder import temporal_loss, warped
+from yonos_train.autoencoder import chroma_loss, temporal_loss, warped
 from yonos_train.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 
 
@@ -46,6 +46,16 @@ class Adversarial(StageTest):
         self.assertFalse(torch.equal(without["module"][weight], later["module"][weight]))
         self.assertEqual(never["others"]["discriminator"]["optimizer"]["state"], {})
         self.assertNotEqual(later["others"]["discriminator"]["optimizer"]["state"], {})
+
+
+class Chroma(unittest.TestCase):
+    def test_loss(self):
+        """Grey costs nothing; blue d more is 0.5 d of Cb and -0.0813 d of Cr."""
+        hr = torch.rand(1, 3, 4, 4)
+        self.assertAlmostEqual(chroma_loss(hr + 0.3, hr).item(), 0, places=6)
+        blue = hr.clone()
+        blue[:, 2] += 0.4
+        self.assertAlmostEqual(chroma_loss(blue, hr).item(), 0.4 * (0.5 + 0.081312) / 2, places=6)
 
 
 class Temporal(unittest.TestCase):

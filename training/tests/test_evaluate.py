@@ -28,6 +28,14 @@ class Metrics(StageTest):
         spoilt[:4] = 255  # in the border that is cropped
         self.assertEqual(metrics.psnr(spoilt, image, 4), float("inf"))
 
+    def test_chroma_error(self):
+        """A grey level more costs nothing; 10 of blue more are 5 of Cb and 0.81 of Cr."""
+        image = texture() // 2
+        self.assertAlmostEqual(metrics.chroma_error(image + 10, image), 0)
+        blue = image.copy()
+        blue[..., 2] += 10
+        self.assertAlmostEqual(metrics.chroma_error(blue, image), 10 * (0.5 + 0.081312) / 2, places=2)
+
     def test_ssim(self):
         """1 for the same picture; without structure (a constant) only the means count; worse with more noise."""
         image, rng = texture(), np.random.default_rng(0)

@@ -92,8 +92,18 @@ def temporal_loss(out, next_out, batch):
     return ((change - wanted).abs() * visible).sum() / (visible.sum() * out.shape[1]).clamp(min=1)
 
 
+_CHROMA = ((-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # BT.601's Cb and Cr of R, G, B
+
+
+def chroma_loss(out, hr):
+    """Mean absolute difference of Cb and Cr. LPIPS hardly sees colour, and alone lets fine lines have fringes."""
+    difference = (out - hr).permute(0, 2, 3, 1)
+    return (difference @ difference.new_tensor(_CHROMA).T).abs().mean()
+
+
 def decoder(config):
-    """L1 + w LPIPS + w GAN + w temporal loss of the decoded one-step latents, back-projection inside the loop.
+    """L1 and weighted LPIPS, chroma, GAN and temporal loss of the decoded one-step latents, back-projection inside the
+    loop.
 
     decoder.unet = false trains on z_l: what a decoder can do without the one step. decoder.train_unet = true tunes the
     U-Net with the decoder, by the same loss. Both frames of a pair see the same noise, as with noise-mode=static.
@@ -108,11 +118,12 @@ def decoder(config):
 
     def step(batch, position):
         hr, lr, noise = batch["hr"], batch["lr"], latents.noise_for(batch["hr"])
-        weight = {name: scheduled(options[f"{name}_weight"], position) for name in ("lpips", "gan", "temporal")}
+        weight = {name: scheduled(options[f"{name}_weight"], position)
+                  for name in ("lpips", "chroma", "gan", "temporal")}
         with autocast(config):
             out = upscale(lr, noise)
-            parts = {"l1": F.l1_loss(out, hr), "lpips": lpips(out, hr).float()}
-            loss = parts["l1"] + weight["lpips"] * parts["lpips"]
+            parts = {"l1": F.l1_loss(out, hr), "lpips": lpips(out, hr).float(), "chroma": chroma_loss(out, hr)}
+            loss = parts["l1"] + weight["lpips"] * parts["lpips"] + weight["chroma"] * parts["chroma"]
             if weight["temporal"]:
                 parts["temporal"] = temporal_loss(out, upscale(batch["next_lr"], noise), batch)
                 loss = loss + weight["temporal"] * parts["temporal"]

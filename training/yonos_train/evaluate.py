@@ -21,13 +21,13 @@ from .data import IMAGES, files
 from .degrade import h264
 from .element import upscale_clip, upscale_images
 from .lpips import LPIPS
-from .metrics import Motion, lpips_distance, psnr, ssim
+from .metrics import Motion, chroma_error, lpips_distance, psnr, ssim
 
 BICUBIC, ORIGINAL = "bicubic", "original"
 RESAMPLED = {BICUBIC: Image.BICUBIC, "Lanczos": Image.LANCZOS}
 SHEET_CROP, SHEET_ZOOM, SHEET_ROWS, GAP = 96, 4, 3, 8
-COLUMNS = ("PSNR", "SSIM", "LPIPS", "warping error", "flicker", "fps")
-DIGITS = {"PSNR": 2, "SSIM": 4, "LPIPS": 3, "warping error": 2, "flicker": 2, "fps": 2}
+COLUMNS = ("PSNR", "SSIM", "LPIPS", "chroma error", "warping error", "flicker", "fps")
+DIGITS = {"PSNR": 2, "SSIM": 4, "LPIPS": 3, "chroma error": 2, "warping error": 2, "flicker": 2, "fps": 2}
 
 
 def _read(path):
@@ -158,7 +158,8 @@ def _figures(pictures, originals, motion, lpips, scale):
     distances = [lpips_distance(lpips, *both) for both in zip(pictures, originals)]
     row = {"PSNR": np.mean([psnr(*both, scale) for both in zip(pictures, originals)]),
            "SSIM": np.mean([ssim(*both, scale) for both in zip(pictures, originals)]),
-           "LPIPS": np.mean(distances)}
+           "LPIPS": np.mean(distances),
+           "chroma error": np.mean([chroma_error(*both) for both in zip(pictures, originals)])}
     if motion:
         row |= {"warping error": motion.warping_error(pictures), "flicker": motion.flicker(pictures)}
     return {key: float(value) for key, value in row.items()}, distances

@@ -20,6 +20,14 @@ def psnr(image, original, border):
     return float("inf") if error == 0 else -10 * np.log10(error / 255 ** 2)
 
 
+def chroma_error(image, original):
+    """Mean absolute difference of BT.601's Cb and Cr, of 255: what PSNR on luma and LPIPS do not see."""
+    difference = image.astype(np.float64) - original
+    luma_difference = difference @ (0.299, 0.587, 0.114)
+    return np.mean([np.abs(0.564 * (difference[..., 2] - luma_difference)),
+                    np.abs(0.713 * (difference[..., 0] - luma_difference))])
+
+
 def ssim(image, original, border):
     """Wang et al. (2004), on luma: Gaussian windows of 11 x 11 pixels, sigma 1.5, those that lie inside."""
     x, y = luma(image, border), luma(original, border)
