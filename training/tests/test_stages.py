@@ -5,6 +5,7 @@ import unittest
 
 import torch
 from common import TRAINING, StageTest
+from convert import mean
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
 from yonos_train.config import read_config
@@ -72,6 +73,21 @@ class Chain(StageTest):
             a, b = (network.from_pretrained(self.work / name, subfolder=part) for name in ("source", "copy"))
             for key, value in a.state_dict().items():
                 self.assertTrue(torch.equal(value, b.state_dict()[key]), key)
+
+    def test_mean(self):
+        """A quarter of the way from one model to another; of two networks there is none."""
+        for stage in ("autoencoder", "direct"):
+            self.run_stage(stage, "name=mean")
+        for name, change in (("a", "decoder.steps=1"), ("b", "decoder.steps=3")):
+            self.run_stage("decoder", "name=mean", change)
+            self.run_stage("export", "name=mean", f"export.folder={self.work}/{name}", "export.dtype=float32")
+        mean.main([f"{self.work}/a", f"{self.work}/b", "0.25", f"{self.work}/between"])
+        a, b, between = (AutoencoderKL.from_pretrained(self.work / name, subfolder="vae").decoder.conv_in.weight
+                         for name in ("a", "b", "between"))
+        self.assertFalse(torch.equal(a, b))
+        self.assertTrue(torch.allclose(between, 0.75 * a + 0.25 * b, atol=1e-7))
+        with self.assertRaises(SystemExit):
+            mean.mean({"w": a}, {"w": a[:1]}, 0.5)
 
     def test_configs_are_read(self):
         for path in (TRAINING / "configs").glob("*.toml"):
