@@ -18,7 +18,7 @@ import zipfile
 
 from checks import add_checks
 from runner import Runner, Skip
-from speed import add_speed, make_table
+from speed import PRECISIONS, add_speed, make_table
 
 BEGIN = time.monotonic()
 RANDOM = ("taesd", "sd15", "sd21")
@@ -111,6 +111,7 @@ def parse_options():
                         help="for each of PyTorch's compilations (default: 240)")
     parser.add_argument("--no-max-autotune", action="store_true", help="torch.compile without it: far quicker")
     parser.add_argument("--without", action="append", default=[], choices=RANDOM, help="a model with random weights")
+    parser.add_argument("--precision", action="append", choices=PRECISIONS, help="of the speeds (default: all)")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, few frames: to test the tests, not a device")
     parser.add_argument("--pytorch-device", default="cuda", help="cpu: to test the tests")
     return parser.parse_args()

@@ -53,7 +53,7 @@ class Speed:
 
     def network(self, network):
         result = {}
-        for precision in PRECISIONS:
+        for precision in self.options.precision or PRECISIONS:
             frames = max(1, self.frames // 5) if precision == "f32" else self.frames
             figures = self.bench(network, "--precision", precision, "--frames", frames)
             result[precision] = {key: round(figures[key], 3) for key in ("median_ms", "p95_ms", "tflop_per_s")}
@@ -283,12 +283,12 @@ def make_table(entries):
     rows = []
     for name, *_ in NETWORKS:
         ours, theirs = results.get(f"speed: {name}"), results.get(f"PyTorch: {name}") or {}
-        if not ours:
+        if not ours or "bf16" not in ours:
             continue
         times = [theirs.get(mode, "") for mode in ("eager", *MODES)]
         known = [ms for ms in times if isinstance(ms, float)]
         ratio = f"{min(known) / ours['bf16']['median_ms']:.2f}" if known else ""
-        cells = [*(ours[precision]["median_ms"] for precision in reversed(PRECISIONS)), *times, ratio]
+        cells = [*(ours.get(precision, {}).get("median_ms", "") for precision in reversed(PRECISIONS)), *times, ratio]
         rows.append(f"| {name} | " + " | ".join(str(cell) for cell in cells) + " |")
     if not rows:
         return []

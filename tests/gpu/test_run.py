@@ -14,6 +14,7 @@ import unittest
 
 from kernels import find_period, group_of, summary
 from runner import Failure, Runner, Skip
+from speed import NETWORKS, make_table
 
 FRAME = ("_Z11pack_colourPf5Frame", "sm90_xmma_fprop", "_Z16group_norm_applyIfLi4EEvPT_", "fort_native_sdpa",
          "sm90_xmma_fprop")
@@ -132,6 +133,21 @@ class TestKernels(unittest.TestCase):
         self.assertEqual(result["with copies, %"], 85)
         self.assertEqual(result["kernels but convolutions, products, attention, %"], 40)
         self.assertEqual(result["GB/s"]["group norm"], "500 (50 % of a copy)")
+
+
+class TestTable(unittest.TestCase):
+    def rows(self, measured):
+        name = NETWORKS[0][0]
+        table = make_table([{"name": f"speed: {name}", "result": measured},
+                            {"name": f"PyTorch: {name}", "result": {"eager": 9.0, "reduce-overhead": 3.0}}])
+        return [line.split(" | ")[1:] for line in table if line.startswith(f"| {name}")]
+
+    def test_measured_precisions(self):
+        """Those that were not asked for leave their cells empty; the ratio is of bf16."""
+        times = {precision: {"median_ms": ms} for precision, ms in (("bf16", 2.0), ("f16", 2.5), ("f32", 8.0))}
+        self.assertEqual(self.rows(times)[0][:3], ["8.0", "2.5", "2.0"])
+        self.assertEqual(self.rows({"bf16": times["bf16"]}), [["", "", "2.0", "9.0", "3.0", "", "1.50 |"]])
+        self.assertEqual(self.rows({"f16": times["f16"]}), [])
 
 
 if __name__ == "__main__":
