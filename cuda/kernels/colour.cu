@@ -16,11 +16,12 @@ __device__ static float deviation(const Moments &m) { return sqrtf(m.squares / m
 __global__ void adain_transfer(const Moments *x_partials, Cut x_cut, const Moments *y_partials, Cut y_cut,
                                Transfer *transfers) {
     YONOS_SHARED(Moments, shared); /* MERGE_THREADS / WARP, twice */
-    Moments x = merge_partials(x_partials, x_cut, blockIdx.y, blockIdx.x, 1, shared);
-    Moments y = merge_partials(y_partials, y_cut, blockIdx.y, blockIdx.x, 1, shared + MERGE_THREADS / WARP);
+    size_t channel = static_cast<size_t>(blockIdx.y) * x_cut.channels + blockIdx.x;
+    Moments x = merge_partials(x_partials + channel * x_cut.chunks, x_cut.chunks, shared);
+    Moments y = merge_partials(y_partials + channel * y_cut.chunks, y_cut.chunks, shared + MERGE_THREADS / WARP);
     float scale = deviation(y) / deviation(x);
     if (threadIdx.x == 0)
-        transfers[blockIdx.y * x_cut.channels + blockIdx.x] = {x.mean, scale, y.mean + (y.low - x.low * scale)};
+        transfers[channel] = {x.mean, scale, y.mean + (y.low - x.low * scale)};
 }
 
 __global__ void adain_apply(YonosCudaTensor out, const float *x, const Transfer *transfers) {
@@ -34,7 +35,7 @@ __global__ void adain_apply(YonosCudaTensor out, const float *x, const Transfer 
 
 static int launch_moments(const YonosCudaTensor *x, const Cut &cut, Moments *partials, YonosCudaStream stream) {
     Joined<float> in = {static_cast<const float *>(x->data), NULL, x->shape.c, 0};
-    return YONOS_LAUNCH((channel_moments<float, 1>), cut_grid(cut, x->shape.n), CUT_THREADS,
+    return YONOS_LAUNCH((part_moments<float, 1, 1>), cut_grid(cut, x->shape.n), CUT_THREADS,
                         CUT_THREADS * sizeof(Moments), stream, in, cut, partials);
 }
 

@@ -179,4 +179,25 @@ __device__ static inline float activate(float x, YonosActivation activation) {
     return x;
 }
 
+/* Activations as types: in loops that are unrolled over elements, a switch for each keeps them from overlapping. */
+struct Identity {
+    __device__ float operator()(float x) const { return x; }
+};
+struct Silu {
+    __device__ float operator()(float x) const { return silu(x); }
+};
+struct AnyActivation {
+    YonosActivation activation;
+    __device__ float operator()(float x) const { return activate(x, activation); }
+};
+
+/* Calls f with the activation's type; those that networks have few of share one. */
+template <typename F> static inline int dispatch_activation(YonosActivation activation, F f) {
+    if (activation == YONOS_ACTIVATION_NONE)
+        return f(Identity());
+    if (activation == YONOS_ACTIVATION_SILU)
+        return f(Silu());
+    return f(AnyActivation{activation});
+}
+
 #endif

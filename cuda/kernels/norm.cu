@@ -2,13 +2,21 @@
 /*
  * GROUP_NORM with its activation over one tensor or two joined along channels, and LAYER_NORM.
  *
- * Group norm of large images in three launches: moments of channels (moments.h), moments of groups merged from them and
- * turned into a mean and a scale per channel, and the pass that applies them. It reads its input twice and writes once.
- * Where a group fits the first-level cache, one launch with a block per group does it all: between small kernels the
- * time from one launch to the next costs more than the memory. Layer norm has a warp per pixel, which finds the pixel in
- * the first-level cache for the second and third time.
+ * Group norm of large images in three launches: moments of parts of groups (moments.h), moments of groups merged from
+ * them and turned into a mean and a scale per channel, and the pass that applies them. It reads its input twice and
+ * writes once. Where a block's threads have few accesses of a group each, one launch with a block per group does it
+ * all: between small kernels the time from one launch to the next costs more than the memory, and the second reading
+ * comes from the first-level cache. Layer norm has a warp per pixel, which finds the pixel there for the second and
+ * third time.
  */
 #include "moments.h"
+
+/* The most elements, up to `most`, that divide all of a, b and c. */
+static int common_width(int most, int a, int b, int c) {
+    while (a % most || b % most || c % most)
+        most /= 2;
+    return most;
+}
 
 /* ---- GROUP_NORM of large images ------------------------------------------------------------------ */
 
@@ -16,7 +24,6 @@ struct Norm {
     int group_size;
     float eps;
     const float *gamma, *beta; /* may be NULL */
-    YonosActivation activation;
 };
 
 /* Per image and channel, written by group_moments: out = (x - mean) scale + shift. */
@@ -29,161 +36,167 @@ __device__ static Scale scale_of(const Norm &norm, const Moments &group, int cha
     return {group.mean, scale, (norm.beta ? norm.beta[channel] : 0.0f) - group.low * scale};
 }
 
-__global__ void group_moments(const Moments *partials, Cut cut, Norm norm, Scale *scales) {
+/* Block (group, image); `partials`: of each group and image as many as `count`. */
+__global__ void group_moments(const Moments *partials, int count, int channels, Norm norm, Scale *scales) {
     YONOS_SHARED(Moments, shared); /* MERGE_THREADS / WARP, and the group's */
     Moments *group = shared + MERGE_THREADS / WARP;
-    int first = blockIdx.x * norm.group_size;
-    Moments m = merge_partials(partials, cut, blockIdx.y, first, norm.group_size, shared);
+    size_t index = static_cast<size_t>(blockIdx.y) * gridDim.x + blockIdx.x;
+    Moments m = merge_partials(partials + index * count, count, shared);
     if (threadIdx.x == 0)
         *group = m;
     __syncthreads();
+    int first = blockIdx.x * norm.group_size;
     for (int c = first + threadIdx.x; c < first + norm.group_size; c += MERGE_THREADS)
-        scales[static_cast<size_t>(blockIdx.y) * cut.channels + c] = scale_of(norm, *group, c);
+        scales[static_cast<size_t>(blockIdx.y) * channels + c] = scale_of(norm, *group, c);
 }
 
-/* A thread's channels of every `step`th pixel from `begin` to `end`. Four pixels are under way at a time: out may be in,
- * so the compiler cannot move a load before a store by itself. */
-template <typename T, int N>
-__device__ static void apply(T *out, const Joined<T> &in, int channel, int channels, const Scale (&scales)[N],
-                             YonosActivation activation, size_t begin, size_t end, int step) {
-    enum { AHEAD = 4 };
-    for (size_t p = begin; p < end; p += AHEAD * step) {
+/* Every `step`th of `pixels` pixels; `out` has `channels` and begins where `in` does. out may be in, so the
+ * compiler cannot move a load before a store by itself. */
+template <typename T, int N, typename A>
+__device__ static void apply(T *out, int channels, const Column<T, N> &in, const Scale (&scales)[N],
+                             const A &activation, int pixels, int step) {
+    for (int p = 0; p < pixels; p += AHEAD * step) {
         Vector<T, N> x[AHEAD];
-        YONOS_UNROLL
-        for (int a = 0; a < AHEAD; a++)
-            if (p + a * step < end)
-                x[a] = load_vector<N>(in.at(p + a * step, channel));
+        load_ahead(in, p, step, pixels, x);
         YONOS_UNROLL
         for (int a = 0; a < AHEAD; a++) {
-            if (p + a * step >= end)
-                break;
             float v[N];
             YONOS_UNROLL
             for (int i = 0; i < N; i++)
-                v[i] = activate((to_float(x[a].v[i]) - scales[i].mean) * scales[i].scale + scales[i].shift, activation);
-            store<N>(out + (p + a * step) * channels + channel, v);
+                v[i] = activation((to_float(x[a].v[i]) - scales[i].mean) * scales[i].scale + scales[i].shift);
+            if (p + a * step < pixels)
+                store<N>(out + (p + a * step) * channels, v);
         }
     }
 }
 
-template <typename T, int N>
-__global__ void group_norm_apply(T *out, Joined<T> in, Cut cut, const Scale *scales, YonosActivation activation) {
+template <typename T, int N, typename A>
+__global__ void group_norm_apply(T *out, Joined<T> in, Cut cut, const Scale *scales, A activation) {
     Place place = place_of(cut);
     if (place.idle)
         return;
-    /* Backwards: what channel_moments read last is still in the second-level cache. */
+    /* Backwards: what part_moments read last is still in the second-level cache. */
     int channel = place.vector * N, chunk = gridDim.x - 1 - blockIdx.x;
-    size_t image = blockIdx.z, first = image * cut.pixels + chunk * cut.chunk;
+    size_t first = first_pixel(cut, blockIdx.z, chunk) + place.row;
     Scale own[N];
     YONOS_UNROLL
     for (int i = 0; i < N; i++)
-        own[i] = scales[image * cut.channels + channel + i];
-    apply(out, in, channel, cut.channels, own, activation, first + place.row, first + chunk_pixels(cut, chunk), cut.rows);
+        own[i] = scales[static_cast<size_t>(blockIdx.z) * cut.channels + channel + i];
+    apply(out + first * cut.channels + channel, cut.channels, Column<T, N>(in, first, channel), own, activation,
+          chunk_pixels(cut, chunk) - place.row, cut.rows);
+}
+
+/* Parts of S channels, which divides the group. */
+template <typename T, int N, int S>
+static int launch_moments(const Joined<T> &in, const Cut &cut, int images, Moments *partials, YonosCudaStream stream) {
+    return YONOS_LAUNCH((part_moments<T, N, S>), cut_grid(cut, images), CUT_THREADS,
+                        CUT_THREADS * (N / S) * sizeof(Moments), stream, in, cut, partials);
 }
 
 template <typename T, int N>
-static int group_norm_large(T *out, const Joined<T> &in, YonosShape shape, const Norm &norm, void *workspace,
-                            YonosCudaStream stream) {
+static int launch_moments(int part, const Joined<T> &in, const Cut &cut, int images, Moments *partials,
+                          YonosCudaStream stream) {
+    if (part == N)
+        return launch_moments<T, N, N>(in, cut, images, partials, stream);
+    if (part == N / 2)
+        return launch_moments<T, N, (N + 1) / 2>(in, cut, images, partials, stream);
+    if (part == N / 4)
+        return launch_moments<T, N, (N + 3) / 4>(in, cut, images, partials, stream);
+    return launch_moments<T, N, 1>(in, cut, images, partials, stream);
+}
+
+template <typename T, int N>
+static int group_norm_large(T *out, const Joined<T> &in, YonosShape shape, const Norm &norm, YonosActivation activation,
+                            void *workspace, YonosCudaStream stream) {
     Cut cut = cut_image(shape, N);
     Moments *partials = static_cast<Moments *>(workspace);
     Scale *scales = reinterpret_cast<Scale *>(partials + cut_partials(cut, shape.n));
-    int status = YONOS_LAUNCH((channel_moments<T, N>), cut_grid(cut, shape.n), CUT_THREADS,
-                              CUT_THREADS * N * sizeof(Moments), stream, in, cut, partials);
+    int part = common_width(N, norm.group_size, 0, 0), groups = shape.c / norm.group_size;
+    int status = launch_moments<T, N>(part, in, cut, shape.n, partials, stream);
     if (!status)
-        status = YONOS_LAUNCH(group_moments, dim3(shape.c / norm.group_size, shape.n), MERGE_THREADS,
-                              (MERGE_THREADS / WARP + 1) * sizeof(Moments), stream, partials, cut, norm, scales);
+        status = YONOS_LAUNCH(group_moments, dim3(groups, shape.n), MERGE_THREADS,
+                              (MERGE_THREADS / WARP + 1) * sizeof(Moments), stream, partials,
+                              norm.group_size / part * cut.chunks, shape.c, norm, scales);
     if (status)
         return status;
-    return YONOS_LAUNCH((group_norm_apply<T, N>), cut_grid(cut, shape.n), CUT_THREADS, 0, stream, out, in, cut, scales,
-                        norm.activation);
+    return dispatch_activation(activation, [&](auto activation) {
+        typedef decltype(activation) A;
+        return YONOS_LAUNCH((group_norm_apply<T, N, A>), cut_grid(cut, shape.n), CUT_THREADS, 0, stream, out, in, cut,
+                            scales, activation);
+    });
 }
 
 /* ---- GROUP_NORM in one launch -------------------------------------------------------------------- */
 
-enum { GROUP_THREADS = 512, GROUP_BYTES = 96 * 1024 /* the most that a block takes on by itself */ };
+enum { GROUP_THREADS = 512, GROUP_ACCESSES = 8 * GROUP_THREADS /* the most that a block takes on by itself */ };
 
 /* Block (group, image); the group's accesses of a pixel are `lanes`, threads beyond lanes x rows idle. */
-template <typename T, int N> __global__ void group_norm_whole(T *out, Joined<T> in, int pixels, int channels, Norm norm) {
+template <typename T, int N, typename A>
+__global__ void group_norm_whole(T *out, Joined<T> in, int pixels, int channels, Norm norm, A activation) {
     YONOS_SHARED(Moments, shared); /* GROUP_THREADS / WARP, and the group's */
-    Moments *group = shared + GROUP_THREADS / WARP, m = {};
+    Moments *group = shared + GROUP_THREADS / WARP, own[1] = {};
     int lanes = norm.group_size / N, rows = GROUP_THREADS / lanes, row = threadIdx.x / lanes;
     int channel = blockIdx.x * norm.group_size + threadIdx.x % lanes * N;
-    size_t first = static_cast<size_t>(blockIdx.y) * pixels;
-    if (row < rows && row < pixels) {
-        float v[N], sum = 0.0f, squares = 0.0f, count = 0.0f;
-        load<N>(in.at(first + row, channel), v);
-        float pivot = v[0];
-        YONOS_UNROLL_4
-        for (int p = row; p < pixels; p += rows) {
-            load<N>(in.at(first + p, channel), v);
-            count += N;
-            YONOS_UNROLL
-            for (int i = 0; i < N; i++) {
-                float d = v[i] - pivot;
-                sum += d;
-                squares += d * d;
-            }
-        }
-        m = moments_around(pivot, count, sum, squares);
-    }
-    m = merge_block(m, GROUP_THREADS, shared);
+    size_t first = static_cast<size_t>(blockIdx.y) * pixels + row;
+    Column<T, N> column(in, first, channel);
+    if (row < rows && row < pixels)
+        sum_pixels<T, N, N>(column, pixels - row, rows, own);
+    Moments m = merge_block(own[0], GROUP_THREADS, shared);
     if (threadIdx.x == 0)
         *group = m;
     __syncthreads();
     if (row >= rows)
         return;
-    Scale own[N];
+    Scale scales[N];
     YONOS_UNROLL
     for (int i = 0; i < N; i++)
-        own[i] = scale_of(norm, *group, channel + i);
-    apply(out, in, channel, channels, own, norm.activation, first + row, first + pixels, rows);
+        scales[i] = scale_of(norm, *group, channel + i);
+    apply(out + first * channels + channel, channels, column, scales, activation, pixels - row, rows);
 }
 
 template <typename T, int N>
-static int group_norm_small(T *out, const Joined<T> &in, YonosShape shape, const Norm &norm, YonosCudaStream stream) {
-    return YONOS_LAUNCH((group_norm_whole<T, N>), dim3(shape.c / norm.group_size, shape.n), GROUP_THREADS,
-                        (GROUP_THREADS / WARP + 1) * sizeof(Moments), stream, out, in, shape.h * shape.w, shape.c, norm);
+static int group_norm_small(T *out, const Joined<T> &in, YonosShape shape, const Norm &norm, YonosActivation activation,
+                            YonosCudaStream stream) {
+    return dispatch_activation(activation, [&](auto activation) {
+        typedef decltype(activation) A;
+        return YONOS_LAUNCH((group_norm_whole<T, N, A>), dim3(shape.c / norm.group_size, shape.n), GROUP_THREADS,
+                            (GROUP_THREADS / WARP + 1) * sizeof(Moments), stream, out, in, shape.h * shape.w, shape.c,
+                            norm, activation);
+    });
 }
 
 /* ---- GROUP_NORM ---------------------------------------------------------------------------------- */
 
-/* The most elements, up to `most`, that divide all of a, b and c. */
-static int common_width(int most, int a, int b, int c) {
-    while (a % most || b % most || c % most)
-        most /= 2;
-    return most;
-}
-
 template <typename T>
-static int group_norm_of(T *out, const Joined<T> &in, YonosShape shape, const Norm &norm, bool aligned, void *workspace,
-                         YonosCudaStream stream) {
+static int group_norm_of(T *out, const Joined<T> &in, YonosShape shape, const Norm &norm, YonosActivation activation,
+                         bool aligned, void *workspace, YonosCudaStream stream) {
     enum { N = Width<T>::value };
     int width = aligned ? common_width(N, in.x_channels, in.y_channels, norm.group_size) : 1;
-    size_t bytes = static_cast<size_t>(shape.h) * shape.w * norm.group_size * sizeof(T);
-    if (bytes <= GROUP_BYTES && norm.group_size / width <= GROUP_THREADS) {
+    int lanes = norm.group_size / width;
+    if (lanes <= GROUP_THREADS && static_cast<size_t>(shape.h) * shape.w * lanes <= GROUP_ACCESSES) {
         if (width == N)
-            return group_norm_small<T, N>(out, in, shape, norm, stream);
+            return group_norm_small<T, N>(out, in, shape, norm, activation, stream);
         if (width == N / 2)
-            return group_norm_small<T, N / 2>(out, in, shape, norm, stream);
+            return group_norm_small<T, N / 2>(out, in, shape, norm, activation, stream);
         if (width == 2)
-            return group_norm_small<T, 2>(out, in, shape, norm, stream);
-        return group_norm_small<T, 1>(out, in, shape, norm, stream);
+            return group_norm_small<T, 2>(out, in, shape, norm, activation, stream);
+        return group_norm_small<T, 1>(out, in, shape, norm, activation, stream);
     }
     if (aligned && common_width(N, in.x_channels, in.y_channels, 0) == N)
-        return group_norm_large<T, N>(out, in, shape, norm, workspace, stream);
-    return group_norm_large<T, 1>(out, in, shape, norm, workspace, stream);
+        return group_norm_large<T, N>(out, in, shape, norm, activation, workspace, stream);
+    return group_norm_large<T, 1>(out, in, shape, norm, activation, workspace, stream);
 }
 
 int yonos_cuda_group_norm(const YonosCudaTensor *out, const YonosCudaTensor *x, const YonosCudaTensor *y,
                           const float *gamma, const float *beta, int groups, float eps, YonosActivation activation,
                           void *workspace, YonosCudaStream stream) {
-    Norm norm = {out->shape.c / groups, eps, gamma, beta, activation};
+    Norm norm = {out->shape.c / groups, eps, gamma, beta};
     bool aligned = is_aligned(out) && is_aligned(x) && is_aligned(y);
     return dispatch(out->dtype, [&](auto element) {
         typedef decltype(element) T;
         Joined<T> in = {static_cast<const T *>(x->data), y ? static_cast<const T *>(y->data) : NULL, x->shape.c,
                         y ? y->shape.c : 0};
-        return group_norm_of(static_cast<T *>(out->data), in, out->shape, norm, aligned, workspace, stream);
+        return group_norm_of(static_cast<T *>(out->data), in, out->shape, norm, activation, aligned, workspace, stream);
     });
 }
 

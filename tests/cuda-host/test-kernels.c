@@ -205,6 +205,12 @@ static const NormCase group_norm_cases[] = {
     {{1, 17, 19, 32}, 0, 4, 100.0f, 0.5f, 0.0f, FALSE}, /* large mean, small variance */
     {{1, 17, 19, 32}, 0, 4, 3.0f, 0.0f, 0.0f, FALSE},    /* constant */
     {{1, 17, 19, 32}, 0, 4, 0.0f, 1.0f, 30000.0f, FALSE},
+    {{1, 70, 90, 16}, 0, 8, 0.0f, 1.0f, 30000.0f, FALSE}, /* groups of 2, 4, 3, 10, 1 and 8 channels, beyond one block */
+    {{1, 65, 67, 24}, 0, 6, 100.0f, 0.5f, 0.0f, FALSE},
+    {{1, 65, 67, 24}, 0, 8, 0.0f, 1.0f, 0.0f, TRUE},
+    {{2, 40, 41, 320}, 0, 32, 0.0f, 1.0f, 0.0f, FALSE},
+    {{1, 65, 79, 8}, 0, 8, 100.0f, 0.5f, 0.0f, FALSE},
+    {{1, 71, 73, 64}, 0, 8, 0.0f, 1.0f, 30000.0f, FALSE},
 };
 
 static void group_norm_case(const NormCase *c, YonosDType dtype, YonosActivation activation, gsize skew) {

@@ -5,7 +5,7 @@ import re
 OWN = {  # this project's kernels (cuda/kernels): global C++ names, which no library's are
     "convolutions and products": "conv3x3",
     "attention": "attention_tiles attention_tensor",
-    "group norm": "channel_moments group_moments group_norm_apply group_norm_whole",
+    "group norm": "part_moments group_moments group_norm_apply group_norm_whole",
     "layer norm": "layer_norm",
     "pack": "pack_colour pack_alpha",
     "unpack": "unpack_packed unpack_luma unpack_chroma",
