@@ -11,25 +11,28 @@ enum { THREADS = 256 };
 
 /* ---- AFFINE ------------------------------------------------------------------------------------ */
 
-struct Affine {
+template <typename A> struct Affine {
     float a, b, c;
-    YonosActivation activation;
+    A activation;
     bool has_y;
 };
 
-__device__ static float affine_of(const Affine &k, float x, float y) {
+template <typename A> __device__ static float affine_of(const Affine<A> &k, float x, float y) {
     float v = k.a * x + k.c;
-    return activate(k.has_y ? v + k.b * y : v, k.activation);
+    return k.activation(k.has_y ? v + k.b * y : v);
 }
 
-__device__ static void affine_one(const Affine &k, YonosCudaTensor out, YonosCudaTensor x, YonosCudaTensor y,
+template <typename A>
+__device__ static void affine_one(const Affine<A> &k, YonosCudaTensor out, YonosCudaTensor x, YonosCudaTensor y,
                                   size_t i) {
     store_one(out, i, affine_of(k, load_one(x, i), k.has_y ? load_one(y, i) : 0.0f));
 }
 
-__global__ void affine_eight(YonosCudaTensor out, YonosCudaTensor x, YonosCudaTensor y, Affine k, size_t count) {
+template <typename A>
+__global__ void affine_eight(YonosCudaTensor out, YonosCudaTensor x, YonosCudaTensor y, Affine<A> k, size_t count) {
     size_t first = 8 * (static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x);
     if (first + 8 > count) {
+        YONOS_NO_UNROLL
         for (size_t i = first; i < count; i++)
             affine_one(k, out, x, y, i);
         return;
@@ -44,7 +47,8 @@ __global__ void affine_eight(YonosCudaTensor out, YonosCudaTensor x, YonosCudaTe
     store_eight(out, first, vx);
 }
 
-__global__ void affine_single(YonosCudaTensor out, YonosCudaTensor x, YonosCudaTensor y, Affine k, size_t count) {
+template <typename A>
+__global__ void affine_single(YonosCudaTensor out, YonosCudaTensor x, YonosCudaTensor y, Affine<A> k, size_t count) {
     size_t i = static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x;
     if (i < count)
         affine_one(k, out, x, y, i);
@@ -53,23 +57,28 @@ __global__ void affine_single(YonosCudaTensor out, YonosCudaTensor x, YonosCudaT
 int yonos_cuda_affine(const YonosCudaTensor *out, const YonosCudaTensor *x, const YonosCudaTensor *y, float a, float b,
                       float c, YonosActivation activation, YonosCudaStream stream) {
     size_t count = yonos_shape_count(out->shape);
-    Affine k = {a, b, c, activation, y != NULL};
     YonosCudaTensor second = y ? *y : *x;
-    if (is_aligned(out) && is_aligned(x) && is_aligned(y))
-        return YONOS_LAUNCH(affine_eight, blocks_for(count, 8 * THREADS), THREADS, 0, stream, *out, *x, second, k,
+    return dispatch_activation(activation, [&](auto activation) {
+        typedef decltype(activation) A;
+        Affine<A> k = {a, b, c, activation, y != NULL};
+        if (is_aligned(out) && is_aligned(x) && is_aligned(y))
+            return YONOS_LAUNCH(affine_eight<A>, blocks_for(count, 8 * THREADS), THREADS, 0, stream, *out, *x, second,
+                                k, count);
+        return YONOS_LAUNCH(affine_single<A>, blocks_for(count, THREADS), THREADS, 0, stream, *out, *x, second, k,
                             count);
-    return YONOS_LAUNCH(affine_single, blocks_for(count, THREADS), THREADS, 0, stream, *out, *x, second, k, count);
+    });
 }
 
 /* ---- epilogue ---------------------------------------------------------------------------------- */
 
-struct Epilogue {
+template <typename A> struct Epilogue {
     const float *bias;
-    YonosActivation activation;
+    A activation;
     bool has_residual;
 };
 
-__global__ void epilogue_eight(YonosCudaTensor out, YonosCudaTensor x, YonosCudaTensor residual, Epilogue k,
+template <typename A>
+__global__ void epilogue_eight(YonosCudaTensor out, YonosCudaTensor x, YonosCudaTensor residual, Epilogue<A> k,
                                size_t count) {
     size_t first = 8 * (static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x);
     if (first >= count)
@@ -79,31 +88,38 @@ __global__ void epilogue_eight(YonosCudaTensor out, YonosCudaTensor x, YonosCuda
     if (k.has_residual)
         load_eight(residual, first, r);
     if (k.bias)
-        load_eight({const_cast<float *>(k.bias), YONOS_DTYPE_F32, {}}, first - divide(first, out.shape.c) * out.shape.c, bias);
+        load_eight({const_cast<float *>(k.bias), YONOS_DTYPE_F32, {}}, first - divide(first, out.shape.c) * out.shape.c,
+                   bias);
     YONOS_UNROLL
     for (int i = 0; i < 8; i++)
-        v[i] = activate(v[i] + bias[i] + r[i], k.activation);
+        v[i] = k.activation(v[i] + bias[i] + r[i]);
     store_eight(out, first, v);
 }
 
-__global__ void epilogue_single(YonosCudaTensor out, YonosCudaTensor x, YonosCudaTensor residual, Epilogue k,
+template <typename A>
+__global__ void epilogue_single(YonosCudaTensor out, YonosCudaTensor x, YonosCudaTensor residual, Epilogue<A> k,
                                 size_t count) {
     size_t i = static_cast<size_t>(blockIdx.x) * THREADS + threadIdx.x;
     if (i >= count)
         return;
-    float bias = k.bias ? k.bias[i - divide(i, out.shape.c) * out.shape.c] : 0.0f, r = k.has_residual ? load_one(residual, i) : 0.0f;
-    store_one(out, i, activate(load_one(x, i) + bias + r, k.activation));
+    float bias = k.bias ? k.bias[i - divide(i, out.shape.c) * out.shape.c] : 0.0f,
+          r = k.has_residual ? load_one(residual, i) : 0.0f;
+    store_one(out, i, k.activation(load_one(x, i) + bias + r));
 }
 
 int yonos_cuda_epilogue(const YonosCudaTensor *out, const YonosCudaTensor *x, const float *bias,
                         const YonosCudaTensor *residual, YonosActivation activation, YonosCudaStream stream) {
     size_t count = yonos_shape_count(out->shape);
-    Epilogue k = {bias, activation, residual != NULL};
     YonosCudaTensor second = residual ? *residual : *x;
-    if (out->shape.c % 8 == 0 && is_aligned(out) && is_aligned(x) && is_aligned(residual) && is_aligned(bias))
-        return YONOS_LAUNCH(epilogue_eight, blocks_for(count, 8 * THREADS), THREADS, 0, stream, *out, *x, second, k,
+    return dispatch_activation(activation, [&](auto activation) {
+        typedef decltype(activation) A;
+        Epilogue<A> k = {bias, activation, residual != NULL};
+        if (out->shape.c % 8 == 0 && is_aligned(out) && is_aligned(x) && is_aligned(residual) && is_aligned(bias))
+            return YONOS_LAUNCH(epilogue_eight<A>, blocks_for(count, 8 * THREADS), THREADS, 0, stream, *out, *x, second,
+                                k, count);
+        return YONOS_LAUNCH(epilogue_single<A>, blocks_for(count, THREADS), THREADS, 0, stream, *out, *x, second, k,
                             count);
-    return YONOS_LAUNCH(epilogue_single, blocks_for(count, THREADS), THREADS, 0, stream, *out, *x, second, k, count);
+    });
 }
 
 /* ---- GEGLU ------------------------------------------------------------------------------------- */
@@ -219,6 +235,5 @@ __global__ void fill(YonosCudaTensor out, float value, bool aligned, size_t coun
 
 int yonos_cuda_fill(const YonosCudaTensor *out, float value, YonosCudaStream stream) {
     size_t count = yonos_shape_count(out->shape);
-    return YONOS_LAUNCH(fill, blocks_for(count, 8 * THREADS), THREADS, 0, stream, *out, value, is_aligned(out),
-                        count);
+    return YONOS_LAUNCH(fill, blocks_for(count, 8 * THREADS), THREADS, 0, stream, *out, value, is_aligned(out), count);
 }
