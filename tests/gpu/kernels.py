@@ -19,6 +19,8 @@ OWN = {  # this project's kernels (cuda/kernels): global C++ names, which no lib
 GROUPS = {kernel: group for group, names in OWN.items() for kernel in names.split()}
 MAIN = ("convolutions and products", "attention")
 STEADY = 4  # repetitions that must be alike
+NAMED = 25  # kernels that a report names, those that take the most time
+LONGEST = 120  # characters of a name in it
 BYTES_PER_PIXEL = {"pack": 3, "unpack": 3 * 4}  # of an RGB frame and its enlargement by 2, which are no tensors
 
 
@@ -33,6 +35,33 @@ def group_of(name):
     if re.search("nchwToNhwc|nhwcToNchw|transpose|tensorTransform|convertTensor|_cast", name, re.IGNORECASE):
         return "layouts"
     return "convolutions and products"
+
+
+def readable(name):
+    """An own kernel's name with the template arguments that its kind has: numbers, types without arguments of their own.
+    Other names are cut."""
+    own = re.match(r"_Z(\d+)(\w+)", name)
+    if not own:
+        return name[:LONGEST]
+    length = int(own[1])
+    base, rest, arguments = own[2][:length], own[2][length:], []
+    while rest.startswith("I") and (part := re.match(r"L[a-z](\d+)E|(\d+)|([fijm])", rest[1:])):
+        number, letters, letter = part.groups()
+        end = 1 + part.end() + int(letters or 0)
+        arguments.append(number or rest[1 + part.end():end] or {"f": "float", "i": "int"}.get(letter, letter))
+        rest = "I" + rest[end:]
+    return base + (f"<{', '.join(arguments)}>" if arguments else "")
+
+
+def most_time(records, count):
+    """The kernels of `count` repetitions that take the most, all launches of one name together."""
+    times = {}
+    for begin, end, name in records:
+        ms, launches = times.get(name, (0, 0))
+        times[name] = ms + (end - begin) * 1e-6 / count, launches + 1
+    ordered = sorted(times.items(), key=lambda item: -item[1][0])[:NAMED]
+    return [{"kernel": readable(name), "group": group_of(name), "ms": round(ms, 4), "launches": launches // count}
+            for name, (ms, launches) in ordered]
 
 
 def find_period(names):
@@ -74,8 +103,8 @@ def summary(lines, figures, pixels, copy_speed):
     for begin, end, name in records:
         group = group_of(name)
         times[group] = times.get(group, 0) + (end - begin) * 1e-6 / count
-    kernels = [(begin, end) for begin, end, name in records if not name.startswith("copy")]
-    busy = union(kernels) * 1e-6 / count
+    kernels = [record for record in records if not record[2].startswith("copy")]
+    busy = union(record[:2] for record in kernels) * 1e-6 / count
     total = sum(ms for group, ms in times.items() if group != "copies")
     result = {
         "repetitions": count, "kernels in each": len(kernels) // count,
@@ -91,6 +120,7 @@ def summary(lines, figures, pixels, copy_speed):
         result["ms each, untraced"] = round(figures["median_ms"], 3)
         result["GPU busy, untraced, %"] = round(100 * busy / figures["median_ms"], 1)
         result["GB/s"] = rates(times, figures["ops"], pixels, copy_speed)
+    result["kernels"] = most_time(kernels, count)
     return result
 
 

@@ -41,9 +41,9 @@ def last_lines(text, count):
 
 
 def compact(value):
-    """A result in one line."""
+    """A result in one line, without the lists in it, which are for report.json."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {compact(part)}" for key, part in value.items())
+        return ", ".join(f"{key} {compact(part)}" for key, part in value.items() if not isinstance(part, list))
     return "" if value is None else " ".join(str(value).split())
 
 

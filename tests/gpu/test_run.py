@@ -12,8 +12,8 @@ import tempfile
 import time
 import unittest
 
-from kernels import find_period, group_of, summary
-from runner import Failure, Runner, Skip
+from kernels import LONGEST, NAMED, find_period, group_of, readable, summary
+from runner import Failure, Runner, Skip, compact
 from speed import NETWORKS, make_table
 
 FRAME = ("_Z11pack_colourPf5Frame", "sm90_xmma_fprop", "_Z16group_norm_applyIfLi4EEvPT_", "fort_native_sdpa",
@@ -133,6 +133,33 @@ class TestKernels(unittest.TestCase):
         self.assertEqual(result["with copies, %"], 85)
         self.assertEqual(result["kernels but convolutions, products, attention, %"], 40)
         self.assertEqual(result["GB/s"]["group norm"], "500 (50 % of a copy)")
+        self.assertEqual(result["kernels"][0], {"kernel": "sm90_xmma_fprop", "group": "convolutions and products",
+                                                "ms": 0.32, "launches": 2})
+        self.assertIn({"kernel": "group_norm_apply<float, 4>", "group": "group norm", "ms": 0.16, "launches": 1},
+                      result["kernels"])
+        self.assertEqual(len(result["kernels"]), 4)
+        self.assertNotIn("xmma", compact(result))
+
+    def test_named_kernels(self):
+        """Those with the most time, as many as a report has room for."""
+        lines, at = [], 0
+        for _ in range(5):
+            for k in range(NAMED + 5):
+                lines.append(f"{at} {at + 1000 * (k + 1)} kernel{k}")
+                at += 100_000
+        kernels = summary(lines, None, 0, None)["kernels"]
+        self.assertEqual([row["kernel"] for row in kernels], [f"kernel{k}" for k in range(NAMED + 4, 4, -1)])
+
+    def test_readable(self):
+        for name, expected in (
+                ("_Z13group_momentsPK7Momentsii4NormP5Scale", "group_moments"),
+                ("_Z16group_norm_applyI13__nv_bfloat16Li8E4SiluEvPT_6JoinedIS2_E3CutPK5ScaleT1_",
+                 "group_norm_apply<__nv_bfloat16, 8, Silu>"),
+                ("_Z12part_momentsIfLi4ELi2EEv6JoinedIT_E3CutP7Moments", "part_moments<float, 4, 2>"),
+                ("_Z12concat_unitsI5uint4EvPT_PKS1_S4_jjm", "concat_units<uint4>"),
+                ("sm90_" + 200 * "x", "sm90_" + (LONGEST - 5) * "x"),
+                ("_ZN8cublasLt19splitKreduce_kernelE", "_ZN8cublasLt19splitKreduce_kernelE")):
+            self.assertEqual(readable(name), expected)
 
 
 class TestTable(unittest.TestCase):
