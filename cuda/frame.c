@@ -131,8 +131,16 @@ static gboolean run_pack(const YonosKernel *kernel, const YonosRun *run, GError 
 
 /* ---- UNPACK ---------------------------------------------------------------------------------------------- */
 
+/* The padding between rows comes down with them: it is written here, once. */
 static gboolean prepare_unpack(YonosKernel *kernel, GError **error) {
-    return prepare(kernel, kernel->node->in[0]->shape, error);
+    if (!prepare(kernel, kernel->node->in[0]->shape, error))
+        return FALSE;
+    YonosCuda *cuda = cuda_of(kernel);
+    const Staging *s = kernel->data;
+    for (int i = 0; i < YONOS_IN_FLIGHT; i++)
+        if (!cuda_call(cuda, error, cudaMemsetAsync, s->slot[i].device.plane[0], 0, s->bytes, cuda->stream))
+            return FALSE;
+    return TRUE;
 }
 
 static gboolean download(YonosCuda *cuda, const Staging *s, const Slot *slot, GError **error) {

@@ -120,6 +120,16 @@ static gboolean put(YonosBackend *backend, char *memory, const guint8 *image, gs
            backend->upload(backend, memory + behind, image + behind, PLACED_GUARD, error);
 }
 
+/* The reverse of put(). */
+static gboolean take(YonosBackend *backend, guint8 *image, const char *memory, gsize bytes, gboolean guards_alone,
+                     GError **error) {
+    if (!guards_alone)
+        return backend->download(backend, image, memory, bytes + 2 * PLACED_GUARD, error);
+    gsize behind = PLACED_GUARD + bytes;
+    return backend->download(backend, image, memory, PLACED_GUARD, error) &&
+           backend->download(backend, image + behind, memory + behind, PLACED_GUARD, error);
+}
+
 static gboolean upload(Placed *placed, const Inputs *inputs, guint8 poison, GError **error) {
     for (int id = 0; id < placed->instance->of->n_tensors; id++) {
         g_autofree guint8 *image = image_of(placed, inputs, id, poison);
@@ -197,7 +207,8 @@ static gboolean download(Placed *placed, const Inputs *inputs, guint8 poison, Re
         gboolean written = out && out->id == id;
         g_autofree guint8 *image = image_of(placed, inputs, id, poison);
         g_autofree guint8 *memory = g_malloc(bytes + 2 * PLACED_GUARD);
-        if (!backend->download(backend, memory, placed->memory[id], bytes + 2 * PLACED_GUARD, error))
+        gboolean guards_alone = placed->unpoisoned && !inputs->values[id] && !written;
+        if (!take(backend, memory, placed->memory[id], bytes, guards_alone, error))
             return FALSE;
         const char *damage = find_damage(memory, image, bytes, written);
         if (damage)
@@ -208,7 +219,7 @@ static gboolean download(Placed *placed, const Inputs *inputs, guint8 poison, Re
     gsize size = placed->kernel.workspace;
     g_autofree guint8 *memory = g_malloc(size + 2 * PLACED_GUARD), *image = g_malloc(size + 2 * PLACED_GUARD);
     memset(image, poison, size + 2 * PLACED_GUARD);
-    if (!backend->download(backend, memory, placed->workspace, size + 2 * PLACED_GUARD, error))
+    if (!take(backend, memory, placed->workspace, size, TRUE, error))
         return FALSE;
     if (find_damage(memory, image, size, TRUE))
         result->damage = "bytes around the workspace were overwritten";

@@ -483,7 +483,8 @@ cudaError_t cudaFreeHost(void *memory) {
     return release(__func__, &state.pinned, memory, NULL);
 }
 
-/* Pageable memory is read at the call, and written before the call returns; all else waits for its turn. */
+/* Pageable memory is read at the call, and written before the call returns; all else waits for its turn. What comes down
+ * must all have been written, whatever is done with it: compute-sanitizer's initcheck wants that. */
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
     BEGIN_CALL();
     bool to_device = kind != cudaMemcpyDeviceToHost, from_device = kind != cudaMemcpyHostToDevice;
@@ -495,7 +496,11 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
         cuda_host::enqueue(stream, [to, copy] { memcpy(to, copy.data(), copy.size()); });
         return cudaSuccess;
     }
-    cuda_host::enqueue(stream, [to, from, bytes] { memmove(to, from, bytes); });
+    cuda_host::enqueue(stream, [to, from, bytes, to_device] {
+        if (!to_device)
+            (void)VALGRIND_CHECK_MEM_IS_DEFINED(from, bytes);
+        memmove(to, from, bytes);
+    });
     if (!to_device && !is_inside(state.pinned, to, bytes) && !stream->capture)
         run_until(*stream->queue, stream->queue->enqueued);
     return cudaSuccess;

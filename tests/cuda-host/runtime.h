@@ -13,6 +13,7 @@
 #include <valgrind/memcheck.h>
 #else
 #define VALGRIND_MAKE_MEM_UNDEFINED(memory, bytes) ((void)0)
+#define VALGRIND_CHECK_MEM_IS_DEFINED(memory, bytes) ((void)0)
 #endif
 
 namespace cuda_host {
