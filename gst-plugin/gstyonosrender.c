@@ -165,7 +165,7 @@ GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, 
     GstFlowReturn result = GST_FLOW_ERROR;
     g_return_val_if_fail(self->n_begun < YONOS_IN_FLIGHT, result);
     GstYonosBegun *begun = &self->begun[self->n_begun];
-    *begun = (GstYonosBegun){.buffer = NULL};
+    *begun = (GstYonosBegun){.discont = self->discont};
     gst_yonos_stats_transform(self->stats);
     guint64 number = frame_number(self, inbuf);
     guint weight = choose_weight(self, &settings, inbuf);

@@ -433,8 +433,10 @@ static void gst_yonos_sr_before_transform(GstBaseTransform *trans, GstBuffer *bu
 /* Every buffer passes here; GstBaseTransform drops late ones before transform(). */
 static GstFlowReturn gst_yonos_sr_submit_input_buffer(GstBaseTransform *trans, gboolean is_discont, GstBuffer *input) {
     GstYonosSR *self = GST_YONOS_SR(trans);
-    /* The next buffer to be pushed is marked as a discontinuity, so it must be this one's. */
-    GstFlowReturn result = is_discont ? gst_yonos_sr_push_frames(self) : GST_FLOW_OK;
+    /* The base class marks the next buffer that it pushes itself. That may be a kept frame only where it was begun behind
+     * the same discontinuity. */
+    gboolean of_kept = self->n_begun > 0 && self->begun[0].discont && !GST_BUFFER_IS_DISCONT(input);
+    GstFlowReturn result = is_discont && !of_kept ? gst_yonos_sr_push_frames(self) : GST_FLOW_OK;
     if (result != GST_FLOW_OK) {
         gst_buffer_unref(input);
         return result;
@@ -443,7 +445,11 @@ static GstFlowReturn gst_yonos_sr_submit_input_buffer(GstBaseTransform *trans, g
         gst_yonos_sr_warn_once(self, GST_YONOS_WARNING_DROPPED,
                                "Frames are left out because they come too late; set late-policy=fast to have them "
                                "resampled instead, or qos=false where nothing waits for them.");
-    return GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->submit_input_buffer(trans, is_discont, input);
+    self->discont = is_discont;
+    result = GST_BASE_TRANSFORM_CLASS(gst_yonos_sr_parent_class)->submit_input_buffer(trans, is_discont, input);
+    if (result == GST_BASE_TRANSFORM_FLOW_DROPPED && self->n_begun > 0)
+        self->begun[0].discont = FALSE; /* what follows is behind another one */
+    return result;
 }
 
 GstFlowReturn gst_yonos_sr_begin_output(GstBaseTransform *trans, GstBuffer **buffer) {

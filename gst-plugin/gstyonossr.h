@@ -85,6 +85,7 @@ typedef struct {
     GstVideoFrame out;   /* while in flight: the buffer, mapped */
     GstVideoFrame in;    /* while in flight: the input, where the device reads it from its own memory, mapped */
     gboolean keeps_in;
+    gboolean discont;    /* begun behind a discontinuity that no buffer has been marked with */
     gint64 time, engine; /* microseconds spent on it so far, and the engine's part of them */
 } GstYonosBegun;
 
@@ -113,6 +114,7 @@ struct _GstYonosSR {
     GstYonosPath *path;   /* for the caps; NULL before them */
     GstYonosBegun begun[YONOS_IN_FLIGHT]; /* oldest first */
     guint n_begun;
+    gboolean discont;     /* of the latest input, as the base class sees it */
     guint64 counter;      /* frames without timestamp and offset since the last flush */
     gboolean informed;    /* the INFO message of this start is out */
     guint warned;         /* GstYonosWarning */
