@@ -29,6 +29,10 @@ static void write_record(const CUpti_Activity *record) {
         const CUpti_ActivityMemcpy6 *copy = (const void *)record;
         fprintf(file, "%llu %llu copy kind %d, %llu bytes\n", (unsigned long long)copy->start,
                 (unsigned long long)copy->end, copy->copyKind, (unsigned long long)copy->bytes);
+    } else if (record->kind == CUPTI_ACTIVITY_KIND_MEMCPY2) {
+        const CUpti_ActivityMemcpyPtoP4 *copy = (const void *)record;
+        fprintf(file, "%llu %llu copy between contexts, kind %d, %llu bytes\n", (unsigned long long)copy->start,
+                (unsigned long long)copy->end, copy->copyKind, (unsigned long long)copy->bytes);
     }
 }
 
@@ -64,5 +68,6 @@ int InitializeInjection(void) {
     check(cuptiActivityRegisterCallbacks(request_buffer, take_buffer), "cuptiActivityRegisterCallbacks");
     check(cuptiActivityEnable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL), "cuptiActivityEnable of kernels");
     check(cuptiActivityEnable(CUPTI_ACTIVITY_KIND_MEMCPY), "cuptiActivityEnable of copies");
+    check(cuptiActivityEnable(CUPTI_ACTIVITY_KIND_MEMCPY2), "cuptiActivityEnable of copies between contexts");
     return 1;
 }

@@ -19,7 +19,7 @@ OWN = {  # this project's kernels (cuda/kernels): global C++ names, which no lib
 GROUPS = {kernel: group for group, names in OWN.items() for kernel in names.split()}
 MAIN = ("convolutions and products", "attention")
 STEADY = 4  # repetitions that must be alike
-NAMED = 25  # kernels that a report names, those that take the most time
+NAMED = 25  # kernels and copies that a report names, those that take the most time
 LONGEST = 120  # characters of a name in it
 BYTES_PER_PIXEL = {"pack": 3, "unpack": 3 * 4}  # of an RGB frame and its enlargement by 2, which are no tensors
 
@@ -54,7 +54,7 @@ def readable(name):
 
 
 def most_time(records, count):
-    """The kernels of `count` repetitions that take the most, all launches of one name together."""
+    """The kernels and copies of `count` repetitions that take the most, all of one name together."""
     times = {}
     for begin, end, name in records:
         ms, launches = times.get(name, (0, 0))
@@ -120,7 +120,7 @@ def summary(lines, figures, pixels, copy_speed):
         result["ms each, untraced"] = round(figures["median_ms"], 3)
         result["GPU busy, untraced, %"] = round(100 * busy / figures["median_ms"], 1)
         result["GB/s"] = rates(times, figures["ops"], pixels, copy_speed)
-    result["kernels"] = most_time(kernels, count)
+    result["kernels"] = most_time(records, count)
     return result
 
 

@@ -26,7 +26,11 @@ PROFILED = NETWORKS[:4]
 PRECISIONS = ("bf16", "f16", "f32")
 MODES = ("reduce-overhead", "max-autotune")
 ELEMENT = "yonossr backend=cuda"
-UPLOAD = "! cudaupload ! video/x-raw(memory:CUDAMemory)"
+ELEMENTS = {  # what stands before and behind it, by where its frames are
+    "memory": (),
+    "CUDAMemory": ("! cudaupload ! video/x-raw(memory:CUDAMemory)", "! video/x-raw(memory:CUDAMemory)"),
+}
+OVERLAPS = ("auto", "always", "never")
 START_SECONDS = 60  # of PyTorch: import, weights, the eager run
 RESERVE = 60        # for the times of what was compiled
 
@@ -152,16 +156,17 @@ class Speed:
             if "memory:CUDAMemory" not in text:
                 raise Skip(f"{element} knows no CUDAMemory")
 
-    def element(self, element, before=""):
+    def element(self, before="", behind=""):
         """Frames per second from the difference of a long and a short run, so without the start; the source alone, with
         what stands before the element, is the limit of what this can show."""
         if before:
             self.check_device_memory()
         short, long = (2, 6) if self.options.quick else (50, 650)
-        element, before = f"{before} ! queue ! {element}", f"{before} ! queue"
-        self.pipeline_seconds(2, element)  # times its choices, once
+        runs = {f"fps, overlap={overlap}": f"{before} ! queue ! {ELEMENT} overlap={overlap} {behind}"
+                for overlap in OVERLAPS}
+        self.pipeline_seconds(2, runs["fps, overlap=auto"])  # times its choices, once
         rate = {}
-        for name, text in (("fps", element), ("source alone", before)):
+        for name, text in {**runs, "source alone": f"{before} ! queue"}.items():
             seconds = self.pipeline_seconds(long, text) - self.pipeline_seconds(short, text)
             rate[name] = round((long - short) / max(seconds, 1e-3), 1)
         return rate
@@ -199,9 +204,11 @@ class Speed:
         pixels = figures["width"] * figures["height"]
         return summary(lines, figures, pixels if network[2] == "frame" else 0, self.copy_speed)
 
-    def element_kernels(self):
+    def element_kernels(self, before="", behind=""):
         """How busy the device is while the element runs."""
-        middle = f"! queue ! {ELEMENT}"
+        if before:
+            self.check_device_memory()
+        middle = f"{before} ! queue ! {ELEMENT} {behind}"
         return summary(self.trace(lambda env: self.pipeline_seconds(4 * self.frames, middle, env)), None, 0, None)
 
     # ---- a long run -------------------------------------------------------------------------------
@@ -262,12 +269,12 @@ def add_speed(runner, bundle):
     for network in NETWORKS:
         runner.add(f"speed: {network[0]}", s.network, network, seconds=90)
     runner.add("speed: convolutions of the default model", s.convolutions, seconds=120)
-    runner.add("element, NV12 in memory, 960x540 -> 1920x1080", s.element, ELEMENT, seconds=90)
-    runner.add("element, NV12 in CUDAMemory, 960x540 -> 1920x1080", s.element,
-               f"{ELEMENT} ! video/x-raw(memory:CUDAMemory)", UPLOAD, seconds=60)
+    for where, pads in ELEMENTS.items():
+        runner.add(f"element, NV12 in {where}, 960x540 -> 1920x1080", s.element, *pads, seconds=150)
     for network in PROFILED:
         runner.add(f"kernels: {network[0]}", s.kernels, network, seconds=60)
-    runner.add("kernels: element, 960x540 -> 1920x1080", s.element_kernels, seconds=60)
+    for where, pads in ELEMENTS.items():
+        runner.add(f"kernels: element, NV12 in {where}, 960x540 -> 1920x1080", s.element_kernels, *pads, seconds=60)
     runner.add("flat memory", s.flat_memory, seconds=90)
     runner.add("kept choices", s.choices, seconds=10)
     limit = START_SECONDS + len(s.modes) * (bundle.options.compile_seconds + 10)
