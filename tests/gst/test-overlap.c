@@ -158,6 +158,21 @@ static void test_discont(void) {
     gst_harness_teardown(h);
 }
 
+/* Behind one that is left out as late stands a discontinuity of its own. */
+static void test_dropped(void) {
+    GstHarness *h = overlap_harness("overlap=always");
+    gst_harness_set(h, "yonossr", "qos", TRUE, NULL);
+    push_discont(h, 0, TRUE);
+    gst_harness_push_upstream_event(h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 60 * GST_MSECOND, 0));
+    for (int i = 1; i < 4; i++)
+        push_discont(h, i, FALSE);
+    g_assert_cmpuint(stats_count(h, "dropped"), ==, 1);
+    g_assert_true(is_discont(h) && is_discont(h));
+    g_assert_true(gst_harness_push_event(h, gst_event_new_eos()));
+    g_assert_false(is_discont(h));
+    gst_harness_teardown(h);
+}
+
 /* Frames that need more than the engine are not kept, and come behind the one that is. */
 static void test_changes(void) {
     static const struct {
@@ -282,6 +297,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/overlap/new-caps", test_new_caps);
     g_test_add_func("/overlap/flush", test_flush);
     g_test_add_func("/overlap/discont", test_discont);
+    g_test_add_func("/overlap/dropped", test_dropped);
     g_test_add_func("/overlap/changes", test_changes);
     g_test_add_func("/overlap/latency", test_latency);
     g_test_add_func("/overlap/stop", test_stop);
