@@ -5,7 +5,7 @@ import unittest
 import torch
 from common import StageTest
 
-from yonos_train.autoencoder import chroma_loss, temporal_loss, warped
+from yonos_train.autoencoder import chroma_loss, cut, temporal_loss, warped
 from yonos_train.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 
 
@@ -46,6 +46,19 @@ class Adversarial(StageTest):
         self.assertFalse(torch.equal(without["module"][weight], later["module"][weight]))
         self.assertEqual(never["others"]["discriminator"]["optimizer"]["state"], {})
         self.assertNotEqual(later["others"]["discriminator"]["optimizer"]["state"], {})
+
+
+class Cut(unittest.TestCase):
+    def test_cut(self):
+        """All images at the same place, which moves over all offsets of an 8 x 8 grid; the size stays."""
+        image = torch.arange(256.0).view(1, 1, 16, 16)
+        corners = set()
+        for _ in range(1500):
+            a, b = cut(image, image + 1)
+            self.assertEqual(a.shape, (1, 1, 9, 9))
+            self.assertTrue(torch.equal(a + 1, b))
+            corners.add(a[0, 0, 0, 0].item())
+        self.assertEqual(corners, {16.0 * y + x for y in range(8) for x in range(8)})
 
 
 class Chroma(unittest.TestCase):

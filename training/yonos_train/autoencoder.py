@@ -17,22 +17,8 @@ from .resize import resize
 from .upscale import decoder_parts, make_upscaler
 
 
-_LARGEST_SHIFT = 7  # pixels; the trunk's first three strides make 8
-
-
 def _lpips(config):
-    """LPIPS of two batches, cut by the same few pixels, drawn anew each time.
-
-    Its trunk sees every second pixel, then every fourth and eighth. Where those lie on the same pixels of the latents in
-    every step, a network learns to put dark dots there, which lower LPIPS and nothing else.
-    """
-    lpips = compiled(config, LPIPS(needed(config, "lpips")).to(device()))
-
-    def distance(a, b):
-        y, x = torch.randint(_LARGEST_SHIFT + 1, (2,)).tolist()
-        height, width = (side - _LARGEST_SHIFT for side in a.shape[2:])
-        return lpips(*(image[:, :, y:y + height, x:x + width] for image in (a, b)))
-    return distance
+    return compiled(config, LPIPS(needed(config, "lpips")).to(device()))
 
 
 def autoencoder(config):
@@ -106,6 +92,20 @@ def temporal_loss(out, next_out, batch):
     return ((change - wanted).abs() * visible).sum() / (visible.sum() * out.shape[1]).clamp(min=1)
 
 
+_LARGEST_CUT = 7  # pixels; the first three strides of LPIPS' trunk make 8
+
+
+def cut(*images):
+    """The images (n, c, h, w) without _LARGEST_CUT rows and columns, at a place drawn anew each time.
+
+    LPIPS' trunk sees every second pixel, then every fourth and eighth. Where those lie on the same pixels of the latents in
+    every step, a network learns to put dark dots there, which lower LPIPS and nothing else.
+    """
+    y, x = torch.randint(_LARGEST_CUT + 1, (2,)).tolist()
+    height, width = (side - _LARGEST_CUT for side in images[0].shape[2:])
+    return [image[:, :, y:y + height, x:x + width] for image in images]
+
+
 _CHROMA = ((-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # BT.601's Cb and Cr of R, G, B
 
 
@@ -136,7 +136,7 @@ def decoder(config):
                   for name in ("lpips", "chroma", "gan", "temporal")}
         with autocast(config):
             out = upscale(lr, noise)
-            parts = {"l1": F.l1_loss(out, hr), "lpips": lpips(out, hr).float(), "chroma": chroma_loss(out, hr)}
+            parts = {"l1": F.l1_loss(out, hr), "lpips": lpips(*cut(out, hr)).float(), "chroma": chroma_loss(out, hr)}
             loss = parts["l1"] + weight["lpips"] * parts["lpips"] + weight["chroma"] * parts["chroma"]
             if weight["temporal"]:
                 parts["temporal"] = temporal_loss(out, upscale(batch["next_lr"], noise), batch)
