@@ -12,6 +12,8 @@ import shutil
 
 from safetensors.torch import load_file, save_file
 
+from yonos_train.export import let_all_read
+
 PARTS = ("unet", "vae")
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -37,7 +39,7 @@ def main(arguments=None):
     shutil.copytree(options.b, options.out, dirs_exist_ok=True)
     for part, weights in means.items():
         save_file(weights, options.out / part / WEIGHTS, {"format": "pt"})
-        (options.out / part / WEIGHTS).chmod(0o644)  # safetensors leaves it to its owner alone
+    let_all_read(options.out)
     print(options.out)
 
 

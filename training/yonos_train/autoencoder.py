@@ -12,6 +12,7 @@ from .devices import autocast, compiled, device, processes
 from .discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 from .loop import Loop
 from .lpips import LPIPS
+from .metrics import CHROMA
 from .networks import decoder_checkpoint, decoder_input, initial_autoencoder, latent_of, save_scaling_factor
 from .resize import resize
 from .upscale import decoder_parts, make_upscaler
@@ -98,21 +99,18 @@ _LARGEST_CUT = 7  # pixels; the first three strides of LPIPS' trunk make 8
 def cut(*images):
     """The images (n, c, h, w) without _LARGEST_CUT rows and columns, at a place drawn anew each time.
 
-    LPIPS' trunk sees every second pixel, then every fourth and eighth. Where those lie on the same pixels of the latents in
-    every step, a network learns to put dark dots there, which lower LPIPS and nothing else.
+    LPIPS' trunk sees every second pixel, then every fourth and eighth. Where those lie on the same pixels of the latents
+    in every step, a network learns to put dark dots there, which lower LPIPS and nothing else.
     """
     y, x = torch.randint(_LARGEST_CUT + 1, (2,)).tolist()
     height, width = (side - _LARGEST_CUT for side in images[0].shape[2:])
     return [image[:, :, y:y + height, x:x + width] for image in images]
 
 
-_CHROMA = ((-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # BT.601's Cb and Cr of R, G, B
-
-
 def chroma_loss(out, hr):
     """Mean absolute difference of Cb and Cr. LPIPS hardly sees colour, and alone lets fine lines have fringes."""
     difference = (out - hr).permute(0, 2, 3, 1)
-    return (difference @ difference.new_tensor(_CHROMA).T).abs().mean()
+    return (difference @ difference.new_tensor(CHROMA).T).abs().mean()
 
 
 def decoder(config):

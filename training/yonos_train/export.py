@@ -35,9 +35,14 @@ def export(config):
     autoencoder.to(dtype).save_pretrained(folder / "vae")
     make_scheduler(config).save_pretrained(folder / "scheduler")
     write_index(folder, {key: value for key, value in yonos.items() if value is not None})
-    for weights in folder.rglob("*.safetensors"):
-        weights.chmod(0o644)  # safetensors leaves them to their owner alone
+    let_all_read(folder)
     print(folder)
+
+
+def let_all_read(folder):
+    """safetensors leaves the files that it writes to their owner alone."""
+    for weights in folder.rglob("*.safetensors"):
+        weights.chmod(0o644)
 
 
 def write_index(folder, yonos, autoencoder="AutoencoderKL", scheduler=None):
