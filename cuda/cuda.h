@@ -9,7 +9,7 @@
  *   module.c      the entry point: driver, device, stream, libraries, op table
  *   error.c       every status of the CUDA runtime as a GError
  *   memory.c      device and pinned memory, uploads and downloads
- *   driver.c      copies from and to other contexts' memory
+ *   context.c     the context to work in; copies from and to the memory of others
  *   weights.c     the model's constants, packed once per backend
  *   current.c     current tiles, seed, frame number
  *   graph.c       recording and replaying
@@ -32,7 +32,7 @@
 typedef struct _CudaLibraries CudaLibraries;
 typedef struct _CudaCurrent CudaCurrent;
 typedef struct _CudaTune CudaTune;
-typedef struct _CudaDriver CudaDriver;
+typedef struct _CudaContext CudaContext;
 
 typedef struct {
     YonosBackend base;
@@ -44,7 +44,7 @@ typedef struct {
     CudaLibraries *libraries;
     CudaCurrent *current;
     CudaTune *tune;
-    CudaDriver *driver_calls; /* driver.c */
+    CudaContext *context; /* context.c */
     GHashTable *weights;  /* weights.c */
     gsize weight_bytes;
     GHashTable *blocks;   /* memory.c: device memory -> bytes */
@@ -64,12 +64,24 @@ gboolean cuda_check(const YonosCuda *cuda, cudaError_t status, const char *call,
 /* The same for a launch of our own kernels, whose functions begin with yonos_cuda_ and return an int. */
 #define cuda_launch(cuda, error, function, ...) cuda_check(cuda, (cudaError_t)function(__VA_ARGS__), #function, error)
 
+/* ---- contexts (context.c) ------------------------------------------------------------------------- */
+
+/* Finds the driver's functions and enters `given`, whose device the backend's then is; NULL: the primary context. */
+gboolean cuda_context_open(YonosCuda *cuda, void *given, GError **error);
+void cuda_context_free(YonosCuda *cuda);
+/* Makes the backend's context the calling thread's. */
+gboolean cuda_enter(const YonosCuda *cuda, GError **error);
+/* Whether the caller's frame is in our context's memory, where kernels and streams reach it. */
+gboolean cuda_is_ours(const YonosCuda *cuda, const YonosFrame *frame);
+/* Copies rows between the caller's frame, which is in the memory of another context, and a picture of ours; both have
+ * the format's planes. In `stream`'s order. */
+gboolean cuda_copy_frame(YonosCuda *cuda, const YonosFrame *to, const YonosFrame *from, cudaStream_t stream,
+                         GError **error);
+
 /* ---- memory (memory.c) ---------------------------------------------------------------------------- */
 
 void cuda_fill_memory(YonosBackend *backend);
 void cuda_memory_free(YonosCuda *cuda);
-/* Makes the backend's device the calling thread's. */
-gboolean cuda_enter(const YonosCuda *cuda, GError **error);
 /* Device memory, 256-byte aligned; at least one byte. Free with cuda_free(), which takes NULL. */
 void *cuda_allocate(YonosCuda *cuda, gsize bytes, GError **error);
 void cuda_free(YonosCuda *cuda, void *memory);
@@ -118,13 +130,6 @@ void cuda_libraries_free(CudaLibraries *libraries);
 const char *cuda_libraries_versions(const CudaLibraries *libraries);
 
 /* ---- the table -------------------------------------------------------------------------------------- */
-
-/* Finds the driver's functions that frame.c needs. */
-gboolean cuda_driver_open(YonosCuda *cuda, GError **error);
-/* Copies rows between the caller's frame, which is in the memory of another context, and a picture of ours; both have
- * the format's planes. In `stream`'s order. */
-gboolean cuda_copy_frame(YonosCuda *cuda, const YonosFrame *to, const YonosFrame *from, cudaStream_t stream,
-                         GError **error);
 
 /* The backend's collect() (frame.c). */
 gboolean cuda_collect(const YonosKernel *unpack, int slot, GError **error);

@@ -2,7 +2,7 @@
 /*
  * PACK and UNPACK. Frames pass through a picture in pinned memory and one of the same layout on the device: the
  * caller's memory is pageable and has any strides. Frames in the memory of another CUDA context pass through the latter
- * alone.
+ * alone; those in our own context's through neither: the kernels read and write them where they are.
  *
  * Both pictures are there YONOS_IN_FLIGHT times, and each direction has its own stream: while the networks work on one
  * frame, the next goes up and the one before comes down. PACK waits for the upload, the download for UNPACK, collect()
@@ -103,6 +103,16 @@ static void copy_frame(const Staging *s, const YonosFrame *to, const YonosFrame 
     }
 }
 
+/* Where the kernels find the caller's frame: in its place where that is our context's memory, else in the slot's. */
+static YonosFrame picture_of(const YonosCuda *cuda, const Slot *slot, const YonosFrame *frame) {
+    YonosFrame picture = slot->device;
+    if (!cuda_is_ours(cuda, frame))
+        return picture;
+    memcpy(picture.plane, frame->plane, sizeof picture.plane);
+    memcpy(picture.stride, frame->stride, sizeof picture.stride);
+    return picture;
+}
+
 /* ---- PACK ------------------------------------------------------------------------------------------------ */
 
 static gboolean prepare_pack(YonosKernel *kernel, GError **error) {
@@ -117,16 +127,22 @@ static gboolean upload(YonosCuda *cuda, const Staging *s, Slot *slot, const Yono
                      cudaMemcpyHostToDevice, cuda->to_device);
 }
 
+/* Puts the frame where the kernels find it. */
+static gboolean fetch(YonosCuda *cuda, const Staging *s, Slot *slot, const YonosFrame *in, GError **error) {
+    return cuda_is_ours(cuda, in) ||
+           (upload(cuda, s, slot, in, error) &&
+            cuda_call(cuda, error, cudaEventRecord, slot->copied, cuda->to_device) &&
+            cuda_call(cuda, error, cudaStreamWaitEvent, cuda->stream, slot->copied, 0));
+}
+
 static gboolean run_pack(const YonosKernel *kernel, const YonosRun *run, GError **error) {
     YonosCuda *cuda = cuda_of(kernel);
     Staging *s = kernel->data;
     Slot *slot = &s->slot[run->slot];
     YonosCudaTensor out = cuda_tensor(run, kernel->node->out);
-    return upload(cuda, s, slot, run->in, error) &&
-           cuda_call(cuda, error, cudaEventRecord, slot->copied, cuda->to_device) &&
-           cuda_call(cuda, error, cudaStreamWaitEvent, cuda->stream, slot->copied, 0) &&
-           cuda_launch(cuda, error, yonos_cuda_pack, &out, &slot->device, kernel->node->attr.frame.alpha,
-                       cuda->stream);
+    YonosFrame picture = picture_of(cuda, slot, run->in);
+    return fetch(cuda, s, slot, run->in, error) &&
+           cuda_launch(cuda, error, yonos_cuda_pack, &out, &picture, kernel->node->attr.frame.alpha, cuda->stream);
 }
 
 /* ---- UNPACK ---------------------------------------------------------------------------------------------- */
@@ -150,6 +166,14 @@ static gboolean download(YonosCuda *cuda, const Staging *s, const Slot *slot, GE
                      cudaMemcpyDeviceToHost, cuda->from_device);
 }
 
+/* Takes the picture to the caller's frame, once it is made. */
+static gboolean deliver(YonosCuda *cuda, const Staging *s, const Slot *slot, GError **error) {
+    return cuda_is_ours(cuda, &slot->to) ||
+           (cuda_call(cuda, error, cudaStreamWaitEvent, cuda->from_device, slot->made, 0) &&
+            download(cuda, s, slot, error) &&
+            cuda_call(cuda, error, cudaEventRecord, slot->copied, cuda->from_device));
+}
+
 static gboolean run_unpack(const YonosKernel *kernel, const YonosRun *run, GError **error) {
     YonosCuda *cuda = cuda_of(kernel);
     const YonosNode *node = kernel->node;
@@ -158,19 +182,18 @@ static gboolean run_unpack(const YonosKernel *kernel, const YonosRun *run, GErro
     YonosCudaTensor x = cuda_tensor(run, node->in[0]), alpha;
     if (node->in[1])
         alpha = cuda_tensor(run, node->in[1]);
+    YonosFrame picture = picture_of(cuda, slot, run->out);
     slot->to = *run->out;
-    return cuda_launch(cuda, error, yonos_cuda_unpack, &slot->device, &x, node->in[1] ? &alpha : NULL, cuda->stream) &&
-           cuda_call(cuda, error, cudaEventRecord, slot->made, cuda->stream) &&
-           cuda_call(cuda, error, cudaStreamWaitEvent, cuda->from_device, slot->made, 0) &&
-           download(cuda, s, slot, error) &&
-           cuda_call(cuda, error, cudaEventRecord, slot->copied, cuda->from_device);
+    return cuda_launch(cuda, error, yonos_cuda_unpack, &picture, &x, node->in[1] ? &alpha : NULL, cuda->stream) &&
+           cuda_call(cuda, error, cudaEventRecord, slot->made, cuda->stream) && deliver(cuda, s, slot, error);
 }
 
 gboolean cuda_collect(const YonosKernel *unpack, int slot, GError **error) {
     const YonosCuda *cuda = cuda_of(unpack);
     const Staging *s = unpack->data;
     const Slot *from = &s->slot[slot];
-    if (!cuda_enter(cuda, error) || !cuda_call(cuda, error, cudaEventSynchronize, from->copied))
+    cudaEvent_t last = cuda_is_ours(cuda, &from->to) ? from->made : from->copied;
+    if (!cuda_enter(cuda, error) || !cuda_call(cuda, error, cudaEventSynchronize, last))
         return FALSE;
     if (!from->to.cuda_context)
         copy_frame(s, &from->to, &from->host);

@@ -35,6 +35,7 @@ static gboolean replay(YonosBackend *backend, gpointer recording, const YonosRun
 static void forget(YonosBackend *backend, gpointer recording) {
     YonosCuda *cuda = (YonosCuda *)backend;
     g_autoptr(GError) error = NULL;
+    cuda_enter(cuda, NULL);
     if (!cuda_call(cuda, &error, cudaGraphExecDestroy, recording))
         g_debug("%s", error->message);
 }

@@ -4,10 +4,6 @@
  */
 #include "cuda.h"
 
-gboolean cuda_enter(const YonosCuda *cuda, GError **error) {
-    return cuda_call(cuda, error, cudaSetDevice, cuda->device);
-}
-
 static gboolean check_limit(const YonosCuda *cuda, gsize bytes, GError **error) {
     gsize limit = cuda->base.memory_limit, sum;
     if (limit == 0 || (yonos_size_add(cuda->allocated, bytes, &sum) && sum <= limit))
@@ -39,8 +35,9 @@ void cuda_free(YonosCuda *cuda, void *memory) {
         return;
     cuda->allocated -= GPOINTER_TO_SIZE(g_hash_table_lookup(cuda->blocks, memory));
     g_hash_table_remove(cuda->blocks, memory);
-    if (!cuda_call(cuda, &error, cudaFree, memory)) /* whichever device is current */
-        g_debug("%s", error->message);              /* of a device that failed before */
+    cuda_enter(cuda, NULL);
+    if (!cuda_call(cuda, &error, cudaFree, memory))
+        g_debug("%s", error->message); /* of a device that failed before */
 }
 
 void cuda_memory_free(YonosCuda *cuda) { g_clear_pointer(&cuda->blocks, g_hash_table_unref); }

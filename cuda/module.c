@@ -2,14 +2,15 @@
 /*
  * The module's entry point, and the backend from its parts; see cuda.h.
  *
- * Every node's functions are called through one wrapper, which makes the device the calling thread's, brings tiles and
+ * Every node's functions are called through one wrapper, which makes the context the calling thread's, brings tiles and
  * seed up to date, and frees what a failed prepare left.
  */
 #include "conv.h"
 #include "cuda.h"
 #include "tune.h"
 
-extern YONOS_API YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GError **error);
+extern YONOS_API YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, void *context,
+                                               GError **error);
 
 enum {
     MIN_CAPABILITY = 80, /* the oldest architecture that the kernels are built for */
@@ -41,6 +42,7 @@ static const YonosOp *const ops[YONOS_OP_COUNT] = {
 
 static void release_node(YonosKernel *kernel) {
     const YonosOp *op = ops[kernel->node->op];
+    cuda_enter(cuda_of(kernel), NULL);
     if (op->release)
         op->release(kernel);
     kernel->data = NULL;
@@ -106,9 +108,9 @@ static gboolean open_streams(YonosCuda *cuda, GError **error) {
            cuda_call(cuda, error, cudaStreamCreateWithFlags, &cuda->from_device, cudaStreamNonBlocking);
 }
 
-static gboolean open_device(YonosCuda *cuda, GError **error) {
+static gboolean open_device(YonosCuda *cuda, void *context, GError **error) {
     struct cudaDeviceProp properties;
-    if (!check_driver(cuda, error) || !check_device(cuda, error) || !cuda_enter(cuda, error) ||
+    if (!check_driver(cuda, error) || !check_device(cuda, error) || !cuda_context_open(cuda, context, error) ||
         !cuda_call(cuda, error, cudaGetDeviceProperties, &properties, cuda->device))
         return FALSE;
     cuda->label = g_strdup_printf("%s (device %d)", properties.name, cuda->device);
@@ -137,7 +139,7 @@ static YonosDType dtype_of(YonosPrecision precision) {
 static gboolean open_parts(YonosCuda *cuda, GError **error) {
     cuda->weights = cuda_weights_new();
     cuda->libraries = cuda_libraries_new(cuda, error);
-    if (!cuda->libraries || !cuda_current_new(cuda, error) || !cuda_driver_open(cuda, error))
+    if (!cuda->libraries || !cuda_current_new(cuda, error))
         return FALSE;
     const char *convolutions = g_getenv(YONOS_CUDA_CONV); /* other choices */
     g_autofree char *circumstances =
@@ -154,6 +156,8 @@ static gsize weight_bytes(YonosBackend *backend) { return ((YonosCuda *)backend)
 static void destroy(YonosBackend *backend) {
     YonosCuda *cuda = (YonosCuda *)backend;
     cudaStream_t streams[] = {cuda->to_device, cuda->stream, cuda->from_device};
+    if (cuda->context)
+        cuda_enter(cuda, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(streams); i++)
         if (streams[i])
             cudaStreamSynchronize(streams[i]);
@@ -165,12 +169,12 @@ static void destroy(YonosBackend *backend) {
     for (gsize i = 0; i < G_N_ELEMENTS(streams); i++)
         if (streams[i])
             cudaStreamDestroy(streams[i]);
-    g_free(cuda->driver_calls);
+    cuda_context_free(cuda);
     g_free(cuda->label);
     g_free(cuda);
 }
 
-YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GError **error) {
+YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, void *context, GError **error) {
     if (abi != YONOS_BACKEND_ABI) {
         refuse(error, "the CUDA module was built for another version of this library; install the one that belongs to it");
         return NULL;
@@ -189,7 +193,7 @@ YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GEr
     cuda_fill_memory(backend);
     cuda_fill_recording(backend);
     cuda->device = device;
-    if (open_device(cuda, error) && open_parts(cuda, error))
+    if (open_device(cuda, context, error) && open_parts(cuda, error))
         return backend;
     destroy(backend);
     return NULL;

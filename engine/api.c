@@ -120,8 +120,7 @@ YonosUpscaler *yonos_upscaler_new(YonosModel *model, const YonosOptions *options
     const YonosOptions *o = options ? options : &defaults;
     if (!check_options(o, error))
         return NULL;
-    YonosShared *shared =
-        yonos_shared_open(model, o->backend ? o->backend : "auto", o->precision, o->threads, o->max_vram, error);
+    YonosShared *shared = yonos_shared_open(model, o, error);
     if (!shared)
         return NULL;
     YonosUpscaler *upscaler = g_new0(YonosUpscaler, 1);

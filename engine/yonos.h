@@ -145,9 +145,12 @@ typedef struct {
     int tile_size;             /* output pixels, 64 to 8192; 0: chosen from the frame size and the model */
     int tile_overlap;          /* output pixels; -1: chosen from the model */
     int max_vram;              /* MiB of the GPU's memory that may be used; 0: all there is. Nothing to the CPU */
+    void *cuda_context;        /* the CUcontext that the cuda backend works in, on its device, and leaves current in the
+                                  threads that call; it must outlive the upscaler. NULL: the device's primary one */
 } YonosOptions;
 
-#define YONOS_OPTIONS_INIT { NULL, YONOS_PRECISION_AUTO, 0, 0, YONOS_NOISE_STATIC, YONOS_COLOUR_FIX_DEFAULT, 0, -1, 0 }
+#define YONOS_OPTIONS_INIT { NULL, YONOS_PRECISION_AUTO, 0, 0, YONOS_NOISE_STATIC, YONOS_COLOUR_FIX_DEFAULT, 0, -1, 0, \
+                             NULL }
 
 typedef struct _YonosUpscaler YonosUpscaler;
 
@@ -169,7 +172,7 @@ typedef struct {
  * Places a model on a backend. Takes its own reference to `model`.
  * Errors: ARGUMENT (an option out of range), DEVICE (backend not there), MEMORY.
  * One upscaler belongs to one thread at a time; several upscalers may run at once. Those of the same model, backend,
- * precision and threads have one copy of the packed weights.
+ * precision, threads and CUDA context have one copy of the packed weights.
  */
 YONOS_API YonosUpscaler *yonos_upscaler_new(YonosModel *model, const YonosOptions *options, GError **error);
 YONOS_API void yonos_upscaler_free(YonosUpscaler *upscaler);

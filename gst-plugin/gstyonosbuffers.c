@@ -2,6 +2,7 @@
 /*
  * Allocation queries: what is offered to upstream, and where output frames come from.
  */
+#include "gstyonoscaps.h"
 #include "gstyonossr.h"
 
 #define GST_CAT_DEFAULT gst_yonos_sr_debug
@@ -10,15 +11,11 @@ static GstBaseTransformClass *parent_class(void) {
     return GST_BASE_TRANSFORM_CLASS(g_type_class_peek(GST_TYPE_BASE_TRANSFORM));
 }
 
-static gboolean is_cuda(const GstCaps *caps) {
-    return gst_caps_features_contains(gst_caps_get_features(caps, 0), GST_YONOS_CUDA_MEMORY);
-}
-
 /* In the memory that the caps say; *size becomes that of its buffers. `given` may be NULL; frames in CUDA memory may
  * come from it. NULL without a device. */
 static GstBufferPool *make_pool(GstYonosSR *self, GstBufferPool *given, GstCaps *caps, guint *size, guint min,
                                 guint max) {
-    if (is_cuda(caps))
+    if (gst_yonos_caps_are_cuda(caps))
         return gst_yonos_cuda_pool(self->cuda, gst_yonos_sr_get_settings(self).cuda_device_id, given, caps, size, min,
                                    max);
     GstBufferPool *pool = gst_video_buffer_pool_new();
@@ -39,7 +36,8 @@ gboolean gst_yonos_sr_propose_allocation(GstBaseTransform *trans, GstQuery *deci
     if (!caps || !gst_video_info_from_caps(&info, caps))
         return FALSE;
     guint size = (guint)GST_VIDEO_INFO_SIZE(&info);
-    g_autoptr(GstBufferPool) pool = is_cuda(caps) ? make_pool(GST_YONOS_SR(trans), NULL, caps, &size, 0, 0) : NULL;
+    g_autoptr(GstBufferPool) pool =
+        gst_yonos_caps_are_cuda(caps) ? make_pool(GST_YONOS_SR(trans), NULL, caps, &size, 0, 0) : NULL;
     if (gst_query_get_n_allocation_pools(query) == 0)
         gst_query_add_allocation_pool(query, pool, size, 0, 0);
     gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL);
@@ -66,12 +64,12 @@ static gboolean set_pool(GstYonosSR *self, GstQuery *query, GstCaps *caps, guint
     g_autoptr(GstBufferPool) given = NULL;
     guint min = 0, max = 0;
     gboolean offered = gst_query_get_n_allocation_pools(query) > 0;
-    if (offered && !is_cuda(caps))
+    if (offered && !gst_yonos_caps_are_cuda(caps))
         return TRUE;
     if (offered)
         gst_query_parse_nth_allocation_pool(query, 0, &given, NULL, &min, &max);
     g_autoptr(GstBufferPool) pool = make_pool(self, given, caps, &size, min, max);
-    if (!pool && is_cuda(caps))
+    if (!pool && gst_yonos_caps_are_cuda(caps))
         return FALSE;
     if (offered)
         gst_query_set_nth_allocation_pool(query, 0, pool, size, min, max);

@@ -150,6 +150,10 @@ GstCaps *gst_yonos_caps_transform(const GstCaps *caps, gint scale, gboolean up, 
     return out;
 }
 
+gboolean gst_yonos_caps_are_cuda(const GstCaps *caps) {
+    return is_cuda(gst_caps_get_features(caps, 0));
+}
+
 GstCaps *gst_yonos_caps_without_cuda(GstCaps *caps) {
     GstCaps *out = gst_caps_new_empty();
     for (guint i = 0; i < gst_caps_get_size(caps); i++) {

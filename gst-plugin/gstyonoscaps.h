@@ -27,6 +27,9 @@ GstCaps *gst_yonos_caps_transform(const GstCaps *caps, gint scale, gboolean up, 
  */
 GstCaps *gst_yonos_caps_fixate(const GstCaps *caps, GstCaps *others, gint scale, gboolean up);
 
+/* Whether fixed caps are of frames in CUDA memory. */
+gboolean gst_yonos_caps_are_cuda(const GstCaps *caps);
+
 /* Without the frames in CUDA memory. Takes `caps`. Transfer full. */
 GstCaps *gst_yonos_caps_without_cuda(GstCaps *caps);
 

@@ -82,6 +82,27 @@ static GstCudaContext *get_context(GstYonosCuda *cuda, gint device) {
     return context;
 }
 
+gpointer gst_yonos_cuda_get_handle(GstYonosCuda *cuda, gint device, gboolean create) {
+    g_rec_mutex_lock(&cuda->lock);
+    if (create && gst_yonos_cuda_available())
+        gst_cuda_ensure_element_context(cuda->element, device, &cuda->context);
+    gpointer handle = cuda->context ? gst_cuda_context_get_handle(cuda->context) : NULL;
+    g_rec_mutex_unlock(&cuda->lock);
+    return handle;
+}
+
+gboolean gst_yonos_cuda_enter(GstYonosCuda *cuda) {
+    g_rec_mutex_lock(&cuda->lock);
+    gboolean entered = cuda->context && gst_cuda_context_push(cuda->context);
+    g_rec_mutex_unlock(&cuda->lock);
+    return entered;
+}
+
+void gst_yonos_cuda_leave(gboolean entered) {
+    if (entered)
+        gst_cuda_context_pop(NULL);
+}
+
 /* ---- buffers -------------------------------------------------------------------------------------------- */
 
 static gboolean is_in_context(GstBufferPool *pool, const GstCudaContext *context) {

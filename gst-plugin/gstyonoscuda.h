@@ -4,8 +4,9 @@
  * plugin is built without. Nothing here calls CUDA unless gst_yonos_cuda_available(), because that library ends the
  * process where there is no driver.
  *
- * GStreamer's CUDA elements work in a context of their own, never in the engine's. Frames carry theirs with them
- * (YonosFrame.cuda_context); the context here is for new buffers only.
+ * GStreamer's CUDA elements share a context that is not the device's primary one. New buffers are made there, and the
+ * engine works there where the pipeline has such frames, so that it reads and writes them where they are. Frames of any
+ * other context carry theirs with them (YonosFrame.cuda_context).
  */
 #ifndef GST_YONOS_CUDA_H
 #define GST_YONOS_CUDA_H
@@ -37,8 +38,16 @@ gboolean gst_yonos_cuda_available(void);
  * cuda-device-id, -1 for any. */
 void gst_yonos_cuda_set_context(GstYonosCuda *cuda, GstContext *context, gint device);
 gboolean gst_yonos_cuda_query_context(GstYonosCuda *cuda, GstQuery *query);
-/* Forgets the context. */
+/* Forgets the context, in which nothing of ours may be left. */
 void gst_yonos_cuda_reset(GstYonosCuda *cuda);
+
+/* The CUcontext, which lives until gst_yonos_cuda_reset(). NULL without a device and, unless `create`, where no neighbour
+ * has given one. */
+gpointer gst_yonos_cuda_get_handle(GstYonosCuda *cuda, gint device, gboolean create);
+/* Around calls of the engine in an application's thread, where it leaves its context current: leave() brings back the one
+ * of before. It takes what enter() returned. */
+gboolean gst_yonos_cuda_enter(GstYonosCuda *cuda);
+void gst_yonos_cuda_leave(gboolean entered);
 
 /*
  * A pool of frames in CUDA memory, set up for `caps`; *size is the size of its buffers, which have rows of their own

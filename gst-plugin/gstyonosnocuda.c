@@ -26,6 +26,18 @@ gboolean gst_yonos_cuda_query_context(GstYonosCuda *cuda G_GNUC_UNUSED, GstQuery
 void gst_yonos_cuda_reset(GstYonosCuda *cuda G_GNUC_UNUSED) {
 }
 
+gpointer gst_yonos_cuda_get_handle(GstYonosCuda *cuda G_GNUC_UNUSED, gint device G_GNUC_UNUSED,
+                                   gboolean create G_GNUC_UNUSED) {
+    return NULL;
+}
+
+gboolean gst_yonos_cuda_enter(GstYonosCuda *cuda G_GNUC_UNUSED) {
+    return FALSE;
+}
+
+void gst_yonos_cuda_leave(gboolean entered G_GNUC_UNUSED) {
+}
+
 GstBufferPool *gst_yonos_cuda_pool(GstYonosCuda *cuda G_GNUC_UNUSED, gint device G_GNUC_UNUSED,
                                    GstBufferPool *given G_GNUC_UNUSED, GstCaps *caps G_GNUC_UNUSED,
                                    guint *size G_GNUC_UNUSED, guint min G_GNUC_UNUSED, guint max G_GNUC_UNUSED) {

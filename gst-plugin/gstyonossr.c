@@ -62,12 +62,14 @@ YonosModel *gst_yonos_sr_get_model(GstYonosSR *self, GError **error) {
     return model;
 }
 
-static YonosUpscaler *new_upscaler(GstYonosSR *self, YonosModel *model, GError **error) {
+/* In a context, or NULL. */
+static YonosUpscaler *new_upscaler(GstYonosSR *self, YonosModel *model, gpointer cuda_context, GError **error) {
     GstYonosSettings s = gst_yonos_sr_get_settings(self);
     YonosOptions options = YONOS_OPTIONS_INIT;
     g_autofree gchar *backend = gst_yonos_backend_name(s.backend, s.cuda_device_id);
     options.backend = backend;
     options.max_vram = (int)s.max_vram;
+    options.cuda_context = cuda_context;
     options.precision = s.precision;
     options.threads = (int)s.threads;
     options.seed = s.seed;
@@ -93,9 +95,10 @@ void gst_yonos_sr_note_info(GstYonosSR *self) {
 }
 
 /* What a run leaves behind does not reach the next one. */
-static void reset(GstYonosSR *self, YonosUpscaler *upscaler) {
+static void reset(GstYonosSR *self, YonosUpscaler *upscaler, gpointer cuda_context) {
     GST_OBJECT_LOCK(self);
     self->upscaler = upscaler;
+    self->cuda_context = cuda_context;
     self->late.switches = 0;
     gst_yonos_late_reset(&self->late);
     self->live = FALSE;
@@ -121,13 +124,16 @@ static gboolean gst_yonos_sr_start(GstBaseTransform *trans) {
     g_autoptr(YonosModel) model = gst_yonos_sr_get_model(self, &error);
     if (model)
         gst_yonos_sr_post_progress(self, GST_PROGRESS_TYPE_CONTINUE, "Opening the device");
-    YonosUpscaler *upscaler = model ? new_upscaler(self, model, &error) : NULL;
+    gpointer context = gst_yonos_cuda_get_handle(self->cuda, gst_yonos_sr_get_settings(self).cuda_device_id, FALSE);
+    gboolean entered = gst_yonos_cuda_enter(self->cuda);
+    YonosUpscaler *upscaler = model ? new_upscaler(self, model, context, &error) : NULL;
+    gst_yonos_cuda_leave(entered);
     if (!upscaler) {
         gst_yonos_sr_post_progress(self, GST_PROGRESS_TYPE_ERROR, error->message);
         gst_yonos_sr_post_error(self, error);
         return FALSE;
     }
-    reset(self, upscaler);
+    reset(self, upscaler, context);
     gst_yonos_sr_note_info(self);
     if (shares_cpu(self))
         yonos_cpu_share_begin();
@@ -139,6 +145,7 @@ static gboolean gst_yonos_sr_start(GstBaseTransform *trans) {
 
 static gboolean gst_yonos_sr_stop(GstBaseTransform *trans) {
     GstYonosSR *self = GST_YONOS_SR(trans);
+    gboolean entered = gst_yonos_cuda_enter(self->cuda);
     gst_yonos_sr_drop_frames(self);
     GST_OBJECT_LOCK(self);
     YonosUpscaler *upscaler = g_steal_pointer(&self->upscaler);
@@ -150,6 +157,7 @@ static gboolean gst_yonos_sr_stop(GstBaseTransform *trans) {
         yonos_cpu_share_end();
     g_clear_pointer(&upscaler, yonos_upscaler_free);
     g_clear_pointer(&self->path, gst_yonos_path_free);
+    gst_yonos_cuda_leave(entered);
     gst_yonos_cuda_reset(self->cuda);
     return TRUE;
 }
@@ -396,6 +404,28 @@ static void set_infos(GstYonosSR *self, const GstVideoInfo *in, const GstVideoIn
     GST_OBJECT_UNLOCK(self);
 }
 
+/* Where the engine is to read or write frames in CUDA memory, it works in their context: between two contexts it would
+ * copy them. */
+static gboolean join_context(GstYonosSR *self) {
+    g_autoptr(GError) error = NULL;
+    gpointer context = gst_yonos_cuda_get_handle(self->cuda, gst_yonos_sr_get_settings(self).cuda_device_id, TRUE);
+    if (!context || context == self->cuda_context)
+        return TRUE;
+    g_autoptr(YonosModel) model = gst_yonos_sr_get_model(self, &error);
+    YonosUpscaler *upscaler = model ? new_upscaler(self, model, context, &error) : NULL;
+    if (!upscaler) {
+        gst_yonos_sr_post_error(self, error);
+        return FALSE;
+    }
+    GST_OBJECT_LOCK(self);
+    YonosUpscaler *before = self->upscaler;
+    self->upscaler = upscaler;
+    self->cuda_context = context;
+    GST_OBJECT_UNLOCK(self);
+    yonos_upscaler_free(before);
+    return TRUE;
+}
+
 static gboolean gst_yonos_sr_set_caps(GstBaseTransform *trans, GstCaps *in_caps, GstCaps *out_caps) {
     GstYonosSR *self = GST_YONOS_SR(trans);
     GstVideoInfo in, out;
@@ -412,7 +442,9 @@ static gboolean gst_yonos_sr_set_caps(GstBaseTransform *trans, GstCaps *in_caps,
     gst_yonos_sr_push_frames(self); /* before the new caps, also where downstream asked for them */
     ask_whether_live(self);
     set_infos(self, &in, &out);
-    return prepare(self);
+    gboolean on_device = self->info.device_frames && gst_yonos_path_is_direct(self->path) &&
+                         (gst_yonos_caps_are_cuda(in_caps) || gst_yonos_caps_are_cuda(out_caps));
+    return (!on_device || join_context(self)) && prepare(self);
 }
 
 /* ---- frames ------------------------------------------------------------------------------------------ */

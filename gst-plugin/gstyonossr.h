@@ -99,6 +99,7 @@ struct _GstYonosSR {
     YonosModel *model;       /* opened when it is first needed; NULL until then */
     gboolean model_changed;  /* while running: another model is opened at the next start */
     YonosUpscaler *upscaler; /* from start() to stop() */
+    gpointer cuda_context;   /* that it works in; NULL: the device's primary one */
     YonosUpscalerInfo info;  /* of the upscaler; device points to the next */
     gchar *device;
     GstYonosLate late;

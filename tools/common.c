@@ -121,7 +121,7 @@ YonosBackend *tool_open_backend(const ToolOptions *o, GError **error) {
         yonos_fail(error, YONOS_ERROR_ARGUMENT, "--max-vram is %d, but must be a number of MiB, or 0", o->max_vram);
         return NULL;
     }
-    YonosBackend *backend = yonos_backend_open(o->backend ? o->backend : "auto", precision, o->threads, error);
+    YonosBackend *backend = yonos_backend_open(o->backend ? o->backend : "auto", precision, o->threads, NULL, error);
     if (backend)
         backend->memory_limit = (gsize)o->max_vram << 20;
     return backend;

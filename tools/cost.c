@@ -79,7 +79,7 @@ static double time_probe(YonosPlan *plan, double flops) {
 }
 
 double cost_measure_peak(const char *backend_name, YonosPrecision precision, int threads) {
-    g_autoptr(YonosBackend) backend = yonos_backend_open(backend_name, precision, threads, NULL);
+    g_autoptr(YonosBackend) backend = yonos_backend_open(backend_name, precision, threads, NULL, NULL);
     if (!backend)
         return 0;
     gsize count = (gsize)PROBE_CHANNELS * PROBE_CHANNELS;

@@ -101,15 +101,17 @@ struct _YonosBackend {
 /*
  * Opens a backend by name: "ref", "cpu", "cuda" (the first device) or "cuda:N" (device N), or "auto" or "auto:N" (the
  * same where it works, else cpu, with one log line that says why). threads: 0 = one per processor. A backend and its
- * kernels belong to one thread at a time. Errors: ARGUMENT (unknown name, threads, precision it cannot do), DEVICE.
+ * kernels belong to one thread at a time. cuda_context: as in YonosOptions; nothing to the others. Errors: ARGUMENT
+ * (unknown name, threads, precision it cannot do), DEVICE.
  */
-YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int threads, GError **error);
+YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int threads, void *cuda_context,
+                                 GError **error);
 void yonos_backend_close(YonosBackend *backend);
 
 /* Constructors behind yonos_backend_open(). */
 YonosBackend *yonos_backend_ref_new(YonosPrecision precision, GError **error);
 YonosBackend *yonos_backend_cpu_new(YonosPrecision precision, int threads, GError **error);
-YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, GError **error);
+YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, void *context, GError **error);
 
 /*
  * The CUDA backend is a module that is loaded at run time, so that nothing else needs CUDA's libraries. It is the
@@ -120,8 +122,8 @@ YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, GErro
  */
 #define YONOS_CUDA_MODULE "libyonos-cuda." G_MODULE_SUFFIX
 #define YONOS_CUDA_ENTRY "yonos_cuda_open"
-enum { YONOS_BACKEND_ABI = 5 }; /* to be raised when this header or graph.h changes */
-typedef YonosBackend *(*YonosCudaEntry)(int abi, YonosPrecision precision, int device, GError **error);
+enum { YONOS_BACKEND_ABI = 6 }; /* to be raised when this header or graph.h changes */
+typedef YonosBackend *(*YonosCudaEntry)(int abi, YonosPrecision precision, int device, void *context, GError **error);
 
 /* ref's table, which others start from. */
 void yonos_ref_fill_ops(YonosOp op[YONOS_OP_COUNT]);

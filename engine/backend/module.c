@@ -50,8 +50,8 @@ static YonosCudaEntry load_entry(const char *path, GError **error) {
     return (YonosCudaEntry)entry;
 }
 
-YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, GError **error) {
+YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, void *context, GError **error) {
     g_autofree char *path = find_module(error);
     YonosCudaEntry entry = path ? load_entry(path, error) : NULL;
-    return entry ? entry(YONOS_BACKEND_ABI, precision, device, error) : NULL;
+    return entry ? entry(YONOS_BACKEND_ABI, precision, device, context, error) : NULL;
 }

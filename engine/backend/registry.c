@@ -6,9 +6,10 @@
 
 enum { MAX_THREADS = 256, MAX_DEVICE = 255 };
 
-static YonosBackend *open_auto(YonosPrecision precision, int threads, int device, GError **error) {
+static YonosBackend *open_auto(YonosPrecision precision, int threads, int device, void *cuda_context,
+                               GError **error) {
     g_autoptr(GError) why = NULL;
-    YonosBackend *backend = yonos_backend_cuda_new(precision, device, &why);
+    YonosBackend *backend = yonos_backend_cuda_new(precision, device, cuda_context, &why);
     if (backend)
         return backend;
     backend = yonos_backend_cpu_new(precision, threads, error);
@@ -29,7 +30,8 @@ static gboolean is_kind(const char *name, const char *kind, int *device) {
     return TRUE;
 }
 
-YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int threads, GError **error) {
+YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int threads, void *cuda_context,
+                                 GError **error) {
     if (threads < 0 || threads > MAX_THREADS) {
         yonos_fail(error, YONOS_ERROR_ARGUMENT, "option threads is %d, but must be 0 (one per processor) or 1 to %d",
                    threads, MAX_THREADS);
@@ -39,8 +41,8 @@ YonosBackend *yonos_backend_open(const char *name, YonosPrecision precision, int
     gboolean automatic = is_kind(name ? name : "auto", "auto", &device);
     if (automatic || is_kind(name, "cuda", &device)) {
         if (device >= 0)
-            return automatic ? open_auto(precision, threads, device, error)
-                             : yonos_backend_cuda_new(precision, device, error);
+            return automatic ? open_auto(precision, threads, device, cuda_context, error)
+                             : yonos_backend_cuda_new(precision, device, cuda_context, error);
         yonos_fail(error, YONOS_ERROR_ARGUMENT, "option backend is \"%s\", but a device is a number from 0 to %d", name,
                    MAX_DEVICE);
         return NULL;

@@ -4,11 +4,18 @@
  */
 #include "plan/shared.h"
 
-struct _YonosShared {
+/* What a shared backend was opened for. */
+typedef struct {
     gconstpointer model;
-    char *name;
+    const char *name; /* with the device's number */
     YonosPrecision precision;
     int threads, max_vram;
+    void *cuda_context;
+} Key;
+
+struct _YonosShared {
+    Key key;
+    char *name; /* the key's */
     guint users;
     YonosBackend *backend;
     GMutex lock;
@@ -17,14 +24,15 @@ struct _YonosShared {
 static GMutex list_lock;
 static GSList *list; /* YonosShared, under list_lock */
 
-static YonosShared *find(gconstpointer model, const char *name, YonosPrecision precision, int threads,
-                         int max_vram) {
-    for (GSList *item = list; item; item = item->next) {
-        YonosShared *shared = item->data;
-        if (shared->model == model && strcmp(shared->name, name) == 0 && shared->precision == precision &&
-            shared->threads == threads && shared->max_vram == max_vram)
-            return shared;
-    }
+static gboolean same(const Key *a, const Key *b) {
+    return a->model == b->model && strcmp(a->name, b->name) == 0 && a->precision == b->precision &&
+           a->threads == b->threads && a->max_vram == b->max_vram && a->cuda_context == b->cuda_context;
+}
+
+static YonosShared *find(const Key *key) {
+    for (GSList *item = list; item; item = item->next)
+        if (same(&((YonosShared *)item->data)->key, key))
+            return item->data;
     return NULL;
 }
 
@@ -34,43 +42,41 @@ static char *canonical(const char *name) {
     return g_strconcat(name, bare ? ":0" : NULL, NULL);
 }
 
-/* With a canonical name; "auto" that found a device is that device. */
-static YonosShared *open_shared(gconstpointer model, const char *name, YonosPrecision precision, int threads,
-                                int max_vram, GError **error) {
-    const char *number = g_str_has_prefix(name, "auto:") ? name + strlen("auto:") : NULL;
+/* "auto" that found a device is that device. */
+static YonosShared *open_shared(Key key, GError **error) {
+    const char *number = g_str_has_prefix(key.name, "auto:") ? key.name + strlen("auto:") : NULL;
     g_autofree char *device = number ? g_strconcat("cuda:", number, NULL) : NULL;
-    YonosShared *shared = find(model, name, precision, threads, max_vram);
+    Key on_device = key;
+    on_device.name = device;
+    on_device.threads = 0;
+    YonosShared *shared = find(&key);
     if (!shared && device)
-        shared = find(model, device, precision, 0, max_vram);
+        shared = find(&on_device);
     if (shared)
         return shared;
-    YonosBackend *backend = yonos_backend_open(name, precision, threads, error);
+    YonosBackend *backend = yonos_backend_open(key.name, key.precision, key.threads, key.cuda_context, error);
     if (!backend)
         return NULL;
-    if (device && strcmp(backend->name, "cuda") == 0) {
-        name = device;
-        threads = 0;
-    }
-    backend->memory_limit = (gsize)max_vram << 20;
+    backend->memory_limit = (gsize)key.max_vram << 20;
     shared = g_new0(YonosShared, 1);
-    *shared = (YonosShared){.model = model,
-                            .name = g_strdup(name),
-                            .precision = precision,
-                            .threads = threads,
-                            .max_vram = max_vram,
-                            .backend = backend};
+    shared->key = device && strcmp(backend->name, "cuda") == 0 ? on_device : key;
+    shared->key.name = shared->name = g_strdup(shared->key.name);
+    shared->backend = backend;
     g_mutex_init(&shared->lock);
     list = g_slist_prepend(list, shared);
     return shared;
 }
 
-YonosShared *yonos_shared_open(gconstpointer model, const char *name, YonosPrecision precision, int threads,
-                               int max_vram, GError **error) {
-    g_autofree char *full = canonical(name);
-    if (g_str_has_prefix(full, "cuda:")) /* has nothing of the CPU's threads */
-        threads = 0;
+YonosShared *yonos_shared_open(gconstpointer model, const YonosOptions *o, GError **error) {
+    g_autofree char *name = canonical(o->backend ? o->backend : "auto");
+    Key key = {.model = model,
+               .name = name,
+               .precision = o->precision,
+               .threads = g_str_has_prefix(name, "cuda:") ? 0 : o->threads, /* has nothing of the CPU's threads */
+               .max_vram = o->max_vram,
+               .cuda_context = o->cuda_context};
     g_mutex_lock(&list_lock);
-    YonosShared *shared = open_shared(model, full, precision, threads, max_vram, error);
+    YonosShared *shared = open_shared(key, error);
     if (shared)
         shared->users++;
     g_mutex_unlock(&list_lock);

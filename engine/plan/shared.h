@@ -11,12 +11,11 @@
 typedef struct _YonosShared YonosShared;
 
 /*
- * The shared backend for `model` (which stands for its folder: a process opens a folder once) and these options, new
- * or with one user more. The model must outlive it, because packed weights are found by its constants' addresses.
+ * The shared backend for `model` (which stands for its folder: a process opens a folder once) and the options that
+ * say where and how (backend, precision, threads, max_vram, cuda_context), new or with one user more. The model must outlive it, because packed weights are found by its constants' addresses.
  * Thread-safe. Errors: those of yonos_backend_open().
  */
-YonosShared *yonos_shared_open(gconstpointer model, const char *name, YonosPrecision precision, int threads,
-                               int max_vram, GError **error);
+YonosShared *yonos_shared_open(gconstpointer model, const YonosOptions *options, GError **error);
 /* One user less; the last one closes the backend. Takes NULL. Thread-safe. */
 void yonos_shared_close(YonosShared *shared);
 

@@ -18,7 +18,7 @@ YonosBackend *candidate_open(const char *name, YonosDType dtype, int threads, GE
     static const YonosPrecision precisions[] = {[YONOS_DTYPE_F32] = YONOS_PRECISION_F32,
                                                 [YONOS_DTYPE_F16] = YONOS_PRECISION_F16,
                                                 [YONOS_DTYPE_BF16] = YONOS_PRECISION_BF16};
-    return yonos_backend_open(name, precisions[dtype], threads, error);
+    return yonos_backend_open(name, precisions[dtype], threads, NULL, error);
 }
 
 /* ---- what is run ------------------------------------------------------------------------------ */
@@ -156,7 +156,7 @@ static Expectation *expect_pattern(Work *work, YonosBackend *reference, const In
  * as a candidate. */
 static void expect(Work *work, YonosDType constant_dtype) {
     g_autoptr(GError) error = NULL;
-    g_autoptr(YonosBackend) reference = yonos_backend_open("ref", YONOS_PRECISION_F32, 1, &error);
+    g_autoptr(YonosBackend) reference = yonos_backend_open("ref", YONOS_PRECISION_F32, 1, NULL, &error);
     g_autoptr(Instance) exact = instance_new(work->c, YONOS_DTYPE_F32, constant_dtype, work->check->seed);
     g_assert_no_error(error);
     reference->name = EXPECTATION;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A stand-in for the CUDA driver, libcuda.so.1, as far as GStreamer's CUDA library calls it for frames: contexts are
- * names, device memory is the host's. It comes from the backend's stand-in (tests/cuda-host), which knows it as another
- * context's and refuses copies that leave it. So the way of frames in CUDA memory through the element is tested without
+ * names, device memory is the host's. It comes from the backend's stand-in (tests/cuda-host), which knows whose context's
+ * it is and refuses copies that leave it. So the way of frames in CUDA memory through the element is tested without
  * a GPU. What is not here fails with CUDA_ERROR_NOT_SUPPORTED.
  */
 #include <cuda.h>
@@ -97,7 +97,7 @@ API CUresult cuGetErrorString(CUresult error, const char **text) { return cuGetE
 /* ---- memory -------------------------------------------------------------------------------------------- */
 
 static struct {
-    void *(*allocate)(size_t bytes);
+    void *(*allocate)(void *context, size_t bytes);
     void (*release)(void *memory);
 } host;
 
@@ -108,8 +108,8 @@ static gboolean open_host(void) {
         GModule *module = path ? g_module_open(path, G_MODULE_BIND_LAZY | G_MODULE_BIND_LOCAL) : NULL;
         if (module) {
             g_module_make_resident(module);
-            g_module_symbol(module, "cuda_host_other_allocate", (gpointer *)&host.allocate);
-            g_module_symbol(module, "cuda_host_other_free", (gpointer *)&host.release);
+            g_module_symbol(module, "cuda_host_context_allocate", (gpointer *)&host.allocate);
+            g_module_symbol(module, "cuda_host_context_free", (gpointer *)&host.release);
         }
         g_once_init_leave(&done, 1);
     }
@@ -119,7 +119,7 @@ static gboolean open_host(void) {
 static CUresult allocate(CUdeviceptr *memory, size_t bytes) {
     if (depth == 0)
         return CUDA_ERROR_INVALID_CONTEXT;
-    *memory = open_host() ? (CUdeviceptr)host.allocate(bytes) : 0;
+    *memory = open_host() ? (CUdeviceptr)host.allocate(stack[depth - 1], bytes) : 0;
     return *memory ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 

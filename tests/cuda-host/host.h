@@ -38,11 +38,13 @@ void cuda_host_set_working(int working);
 void cuda_host_set_memory(size_t bytes);
 size_t cuda_host_memory_used(void);
 
-/* Memory of `bytes` in another context than the backend's, to be had and given back by a test; the context is
- * CUDA_HOST_OTHER_CONTEXT. */
-void *cuda_host_other_allocate(size_t bytes);
-void cuda_host_other_free(void *memory);
-#define CUDA_HOST_OTHER_CONTEXT ((void *)2)
+/* Memory of `bytes` in a context that is not the primary one, to be had and given back by a test. Contexts are names, any
+ * pointers from CUDA_HOST_CONTEXTS on. */
+void *cuda_host_context_allocate(void *context, size_t bytes);
+void cuda_host_context_free(void *memory);
+#define CUDA_HOST_CONTEXTS ((char *)16)
+/* Copies of planes from context to context so far. */
+int cuda_host_peer_copies(void);
 
 /* How many devices there seem to be, and the driver's version (13000 is 13.0; 0: none). At first 1 and 13000. */
 void cuda_host_set_devices(int count, int driver);

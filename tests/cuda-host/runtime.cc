@@ -39,6 +39,7 @@ struct CUgraphExec_st {
     std::vector<Work> work;
 };
 struct CUstream_st {
+    CUcontext context;
     std::shared_ptr<Queue> queue = std::make_shared<Queue>();
     std::unique_ptr<CUgraph_st> capture;
 };
@@ -46,16 +47,20 @@ struct CUevent_st {
     std::shared_ptr<Recording> recording;
 };
 
-typedef std::map<const char *, size_t> Blocks;
+struct Block {
+    size_t bytes;
+    CUcontext context;
+};
+typedef std::map<const char *, Block> Blocks;
 
 /* Never destroyed: threads may still call when the process ends. */
 static struct State {
     std::recursive_mutex lock;
     std::vector<CUstream_st *> streams;
-    Blocks device, pinned, other; /* other: of another context */
+    Blocks device, pinned, given; /* given: a test's, on the device */
     size_t used = 0, limit = SIZE_MAX;
     int devices = 1, driver = 13000, capability = 90;
-    int calls = 0, graph_launches = 0, until_failure = -1;
+    int calls = 0, graph_launches = 0, peer_copies = 0, until_failure = -1;
     int objects = 0; /* events and graphs */
     bool working = true;
     float clock = 0.0f; /* milliseconds that the device has worked */
@@ -64,6 +69,11 @@ static struct State {
 } &state = *new State;
 
 typedef std::lock_guard<std::recursive_mutex> Lock;
+
+static const CUcontext primary = reinterpret_cast<CUcontext>(1);
+static thread_local CUcontext entered; /* NULL: none yet */
+
+static CUcontext current() { return entered ? entered : primary; }
 
 /* ---- calls and their failures -------------------------------------------------------------------- */
 
@@ -122,6 +132,11 @@ int cuda_host_outstanding(void) {
 int cuda_host_graph_launches(void) {
     Lock lock(state.lock);
     return state.graph_launches;
+}
+
+int cuda_host_peer_copies(void) {
+    Lock lock(state.lock);
+    return state.peer_copies;
 }
 
 int cuda_host_calls(void) {
@@ -199,7 +214,10 @@ cudaError_t cudaGetDeviceCount(int *count) {
 
 cudaError_t cudaSetDevice(int device) {
     BEGIN_CALL();
-    return finish(device >= 0 && device < state.devices ? cudaSuccess : cudaErrorInvalidDevice);
+    if (device < 0 || device >= state.devices)
+        return finish(cudaErrorInvalidDevice);
+    entered = primary;
+    return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device) {
@@ -239,6 +257,10 @@ static bool is_capturing() {
 
 void cuda_host::enqueue(cudaStream_t stream, std::function<void()> work) {
     Lock lock(state.lock);
+    if (stream && stream->context != current()) {
+        fprintf(stderr, "cuda-host: work for a stream of another context than the current one\n");
+        abort();
+    }
     if (!state.working)
         work = [] {};
     if (!stream) {
@@ -264,6 +286,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
     (void)flags;
     BEGIN_CALL();
     *stream = new CUstream_st;
+    (*stream)->context = current();
     state.streams.push_back(*stream);
     return cudaSuccess;
 }
@@ -419,23 +442,23 @@ size_t cuda_host_memory_used(void) {
     return state.used;
 }
 
-/* The block that holds all of [p, p + bytes), if any. */
-static bool is_inside(const Blocks &blocks, const void *p, size_t bytes) {
+/* Whether a block of the context, or of any where that is NULL, holds all of [p, p + bytes). */
+static bool is_inside(const Blocks &blocks, CUcontext context, const void *p, size_t bytes) {
     const char *at = static_cast<const char *>(p);
     auto behind = blocks.upper_bound(at);
     if (behind == blocks.begin())
         return false;
     auto block = std::prev(behind);
-    return at + bytes <= block->first + block->second;
+    return at + bytes <= block->first + block->second.bytes && (!context || block->second.context == context);
 }
 
-static void *allocate(Blocks *blocks, size_t bytes) {
+static void *allocate(Blocks *blocks, CUcontext context, size_t bytes) {
     void *memory = NULL;
     if (posix_memalign(&memory, 256, bytes) != 0)
         return NULL;
     memset(memory, 0xff, bytes);
     VALGRIND_MAKE_MEM_UNDEFINED(memory, bytes);
-    (*blocks)[static_cast<char *>(memory)] = bytes;
+    (*blocks)[static_cast<char *>(memory)] = {bytes, context};
     return memory;
 }
 
@@ -443,7 +466,7 @@ cudaError_t cudaMalloc(void **memory, size_t bytes) {
     BEGIN_CALL();
     if (is_capturing())
         return finish(cudaErrorStreamCaptureUnsupported);
-    *memory = bytes <= state.limit && state.used <= state.limit - bytes ? allocate(&state.device, bytes) : NULL;
+    *memory = bytes <= state.limit && state.used <= state.limit - bytes ? allocate(&state.device, current(), bytes) : NULL;
     if (!*memory)
         return finish(cudaErrorMemoryAllocation);
     state.used += bytes;
@@ -452,7 +475,7 @@ cudaError_t cudaMalloc(void **memory, size_t bytes) {
 
 cudaError_t cudaMallocHost(void **memory, size_t bytes) {
     BEGIN_CALL();
-    *memory = allocate(&state.pinned, bytes);
+    *memory = allocate(&state.pinned, current(), bytes);
     return finish(*memory ? cudaSuccess : cudaErrorMemoryAllocation);
 }
 
@@ -467,7 +490,7 @@ static cudaError_t release(const char *name, Blocks *blocks, void *memory, size_
     if (block == blocks->end())
         return finish(cudaErrorInvalidValue);
     if (used)
-        *used -= block->second;
+        *used -= block->second.bytes;
     blocks->erase(block);
     free(memory);
     return status;
@@ -488,9 +511,9 @@ cudaError_t cudaFreeHost(void *memory) {
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
     BEGIN_CALL();
     bool to_device = kind != cudaMemcpyDeviceToHost, from_device = kind != cudaMemcpyHostToDevice;
-    if ((to_device && !is_inside(state.device, to, bytes)) || (from_device && !is_inside(state.device, from, bytes)))
+    if ((to_device && !is_inside(state.device, current(), to, bytes)) || (from_device && !is_inside(state.device, current(), from, bytes)))
         return finish(cudaErrorInvalidValue);
-    if (!from_device && !is_inside(state.pinned, from, bytes)) {
+    if (!from_device && !is_inside(state.pinned, NULL, from, bytes)) {
         const char *start = static_cast<const char *>(from);
         std::vector<char> copy(start, start + bytes);
         cuda_host::enqueue(stream, [to, copy] { memcpy(to, copy.data(), copy.size()); });
@@ -501,45 +524,58 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
             (void)VALGRIND_CHECK_MEM_IS_DEFINED(from, bytes);
         memmove(to, from, bytes);
     });
-    if (!to_device && !is_inside(state.pinned, to, bytes) && !stream->capture)
+    if (!to_device && !is_inside(state.pinned, NULL, to, bytes) && !stream->capture)
         run_until(*stream->queue, stream->queue->enqueued);
     return cudaSuccess;
 }
 
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream) {
     BEGIN_CALL();
-    if (!is_inside(state.device, to, bytes))
+    if (!is_inside(state.device, current(), to, bytes))
         return finish(cudaErrorInvalidValue);
     cuda_host::enqueue(stream, [to, value, bytes] { memset(to, value, bytes); });
     return cudaSuccess;
 }
 
-/* ---- other contexts -------------------------------------------------------------------------------- */
+/* ---- contexts -------------------------------------------------------------------------------------- */
 
-static const CUcontext own_context = reinterpret_cast<CUcontext>(1);
-
-void *cuda_host_other_allocate(size_t bytes) {
+void *cuda_host_context_allocate(void *context, size_t bytes) {
     Lock lock(state.lock);
-    return allocate(&state.other, bytes);
+    return allocate(&state.given, static_cast<CUcontext>(context), bytes);
 }
 
-void cuda_host_other_free(void *memory) {
+void cuda_host_context_free(void *memory) {
     Lock lock(state.lock);
-    state.other.erase(static_cast<char *>(memory));
+    state.given.erase(static_cast<char *>(memory));
     free(memory);
+}
+
+static CUresult set_current(CUcontext context) {
+    Lock lock(state.lock);
+    if (cudaError_t status = cuda_host::begin_call("cuCtxSetCurrent"))
+        return status;
+    entered = context;
+    return cudaSuccess;
 }
 
 static CUresult get_current(CUcontext *context) {
     Lock lock(state.lock);
-    *context = own_context;
+    *context = current();
     return cuda_host::begin_call("cuCtxGetCurrent");
+}
+
+static CUresult get_device(CUdevice *device) {
+    Lock lock(state.lock);
+    *device = 0;
+    return cuda_host::begin_call("cuCtxGetDevice");
 }
 
 /* Whether all rows are in the context's memory. */
 static bool is_rows(CUdeviceptr start, CUcontext context, size_t pitch, size_t width, size_t height) {
-    const Blocks &blocks = context == own_context ? state.device : state.other;
+    const void *from = reinterpret_cast<const void *>(start);
+    size_t bytes = pitch * (height - 1) + width;
     return pitch >= width && height > 0 &&
-           is_inside(blocks, reinterpret_cast<const void *>(start), pitch * (height - 1) + width);
+           (is_inside(state.device, context, from, bytes) || is_inside(state.given, context, from, bytes));
 }
 
 static CUresult copy_3d_peer_async(const CUDA_MEMCPY3D_PEER *given, CUstream stream) {
@@ -550,6 +586,7 @@ static CUresult copy_3d_peer_async(const CUDA_MEMCPY3D_PEER *given, CUstream str
     if (c.Depth != 1 || !is_rows(c.srcDevice, c.srcContext, c.srcPitch, c.WidthInBytes, c.Height) ||
         !is_rows(c.dstDevice, c.dstContext, c.dstPitch, c.WidthInBytes, c.Height))
         return finish(cudaErrorInvalidValue);
+    state.peer_copies++;
     cuda_host::enqueue(stream, [c] {
         for (size_t y = 0; y < c.Height; y++)
             memcpy(reinterpret_cast<char *>(c.dstDevice) + y * c.dstPitch,
@@ -564,8 +601,12 @@ cudaError_t cudaGetDriverEntryPointByVersion(const char *symbol, void **function
     (void)flags;
     BEGIN_CALL();
     *function = NULL;
-    if (strcmp(symbol, "cuCtxGetCurrent") == 0)
+    if (strcmp(symbol, "cuCtxSetCurrent") == 0)
+        *function = reinterpret_cast<void *>(set_current);
+    else if (strcmp(symbol, "cuCtxGetCurrent") == 0)
         *function = reinterpret_cast<void *>(get_current);
+    else if (strcmp(symbol, "cuCtxGetDevice") == 0)
+        *function = reinterpret_cast<void *>(get_device);
     else if (strcmp(symbol, "cuMemcpy3DPeerAsync") == 0)
         *function = reinterpret_cast<void *>(copy_3d_peer_async);
     *result = *function ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;

@@ -13,7 +13,8 @@
 #include "remove-tree.h"
 #include "tiny-model.h"
 
-extern YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GError **error);
+extern YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, void *context,
+                                     GError **error);
 
 static char *model_folder;
 
@@ -80,7 +81,7 @@ static void test_picture(gconstpointer data) {
     const Case *c = data;
     g_autoptr(GError) error = NULL;
     g_autoptr(YonosModel) model = open_model(c);
-    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, &error);
+    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, NULL, &error);
     g_assert_no_error(error);
     g_autoptr(YonosBackend) ref = yonos_backend_ref_new(c->precision, &error);
     g_autoptr(YonosPlan) plan = make_plan(c, model, cuda, &error);
@@ -109,7 +110,7 @@ static void test_in_flight(gconstpointer data) {
     const Case *c = data;
     g_autoptr(GError) error = NULL;
     g_autoptr(YonosModel) model = open_model(c);
-    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, &error);
+    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, NULL, &error);
     g_autoptr(YonosPlan) alone = make_plan(c, model, cuda, &error), first = make_plan(c, model, cuda, &error),
                          second = make_plan(c, model, cuda, &error);
     g_assert_no_error(error);
@@ -139,7 +140,7 @@ static void test_in_flight(gconstpointer data) {
     }
 }
 
-/* ---- frames in another context's memory --------------------------------------------------------------- */
+/* ---- contexts, and frames in their memory --------------------------------------------------------------- */
 
 static void copy_rows(const YonosFrame *to, const YonosFrame *from) {
     const YonosFormatInfo *info = yonos_format_get_info(from->format);
@@ -149,47 +150,76 @@ static void copy_rows(const YonosFrame *to, const YonosFrame *from) {
                    yonos_format_row_bytes(info, i, from->width));
 }
 
-/* A frame like `host`, in a block of its own for each plane; freed by other_free(). */
-static YonosFrame other_new(const YonosFrame *host) {
+/* The primary context is neither of them. */
+static void *const context_a = CUDA_HOST_CONTEXTS, *const context_b = CUDA_HOST_CONTEXTS + 1;
+
+/* A frame like `host`, in a block of its own for each plane; freed by device_frame_free(). */
+static YonosFrame device_frame_new(const YonosFrame *host, void *context) {
     const YonosFormatInfo *info = yonos_format_get_info(host->format);
     YonosFrame frame = *host;
-    frame.cuda_context = CUDA_HOST_OTHER_CONTEXT;
+    frame.cuda_context = context;
     for (int i = 0; i < info->planes; i++) {
         frame.stride[i] = (gssize)yonos_format_row_bytes(info, i, host->width) + 32 * (i + 1);
-        frame.plane[i] =
-            cuda_host_other_allocate((gsize)frame.stride[i] * (gsize)yonos_format_rows(info, i, host->height));
+        frame.plane[i] = cuda_host_context_allocate(
+            context, (gsize)frame.stride[i] * (gsize)yonos_format_rows(info, i, host->height));
     }
     copy_rows(&frame, host);
     return frame;
 }
 
-static void other_free(YonosFrame *frame) {
+static void device_frame_free(YonosFrame *frame) {
     for (int i = 0; i < yonos_format_get_info(frame->format)->planes; i++)
-        cuda_host_other_free(frame->plane[i]);
+        cuda_host_context_free(frame->plane[i]);
 }
 
-/* Frames from and to the host's memory and another context's give the same pictures, two in flight. */
-static void test_other_context(gconstpointer data) {
-    enum { FRAMES = 6 };
-    const Case *c = data;
+/* Frames on their way, in the host's memory and in a context's. */
+typedef struct {
+    Picture *host;
+    YonosFrame device; /* of no use where the frame is in the host's memory */
+    YonosFrame *frame; /* one of the two */
+} Anywhere;
+
+static Anywhere *anywhere_new(Picture *host, void *context) {
+    Anywhere *a = g_new0(Anywhere, 1);
+    a->host = host;
+    a->frame = &host->frame;
+    if (context) {
+        a->device = device_frame_new(&host->frame, context);
+        a->frame = &a->device;
+    }
+    return a;
+}
+
+/* The picture, which has what is in the context's memory. Frees the rest. */
+static Picture *anywhere_take(Anywhere *a) {
+    Picture *host = a->host;
+    if (a->frame == &a->device) {
+        copy_rows(&host->frame, &a->device);
+        device_frame_free(&a->device);
+    }
+    g_free(a);
+    return host;
+}
+
+/* Two frames in flight, from each memory to each: the pictures of the host's memory. The backend works in `own`. */
+static void check_contexts(const Case *c, void *own) {
+    enum { MEMORIES = 3, FRAMES = MEMORIES * MEMORIES };
+    void *const memories[MEMORIES] = {NULL, context_a, context_b};
     g_autoptr(GError) error = NULL;
     g_autoptr(YonosModel) model = open_model(c);
-    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, &error);
+    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, own, &error);
     g_autoptr(YonosPlan) alone = make_plan(c, model, cuda, &error), plan = make_plan(c, model, cuda, &error);
     g_assert_no_error(error);
     int scale = yonos_model_get_scale(model);
-    Picture *in[FRAMES], *out[FRAMES];
-    YonosFrame other_in[FRAMES], other_out[FRAMES];
+    Anywhere *in[FRAMES], *out[FRAMES];
     for (int i = 0; i <= FRAMES; i++) {
         if (i < FRAMES) {
-            in[i] = picture_new(c->format, c->width, c->height, c->layout);
-            out[i] = picture_new(c->format, c->width * scale, c->height * scale, c->layout);
-            picture_fill_noise(in[i], (guint32)i);
-            other_in[i] = other_new(&in[i]->frame);
-            other_out[i] = other_new(&out[i]->frame);
-            /* Each way in with each way out. */
-            yonos_plan_submit(plan, i % 2 ? &in[i]->frame : &other_in[i], i / 2 % 2 ? &out[i]->frame : &other_out[i],
-                              7 + (guint64)i / 2, (guint64)i, NULL, &error);
+            Picture *picture = picture_new(c->format, c->width, c->height, c->layout);
+            picture_fill_noise(picture, (guint32)i);
+            in[i] = anywhere_new(picture, memories[i % MEMORIES]);
+            out[i] = anywhere_new(picture_new(c->format, c->width * scale, c->height * scale, c->layout),
+                                  memories[i / MEMORIES]);
+            yonos_plan_submit(plan, in[i]->frame, out[i]->frame, 7 + (guint64)i / 2, (guint64)i, NULL, &error);
             g_assert_no_error(error);
         }
         if (i > 0)
@@ -197,45 +227,51 @@ static void test_other_context(gconstpointer data) {
         g_assert_no_error(error);
     }
     for (int i = 0; i < FRAMES; i++) {
-        g_autoptr(Picture) expected = run_plan(c, alone, scale, (guint64)i, &error);
+        g_autoptr(Picture) expected = run_plan(c, alone, scale, (guint64)i, &error), from = anywhere_take(in[i]),
+                           to = anywhere_take(out[i]);
         g_assert_no_error(error);
-        if (i / 2 % 2 == 0)
-            copy_rows(&out[i]->frame, &other_out[i]);
-        g_assert_true(picture_is_intact(out[i]));
-        g_assert_true(picture_equal(out[i], expected));
-        other_free(&other_in[i]);
-        other_free(&other_out[i]);
-        picture_free(in[i]);
-        picture_free(out[i]);
+        g_assert_nonnull(from);
+        g_assert_true(picture_is_intact(to));
+        g_assert_true(picture_equal(to, expected));
     }
 }
 
+static void test_contexts(gconstpointer data) {
+    check_contexts(data, NULL);
+    check_contexts(data, context_a);
+}
+
 /* What becomes of a discarded or a failed frame no longer touches the caller's memory. */
-static void test_other_context_given_back(void) {
+static void check_given_back(void *own) {
     g_autoptr(GError) error = NULL;
     g_autoptr(YonosModel) model = open_model(&tiny);
-    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, tiny.precision, 0, &error);
+    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, tiny.precision, 0, own, &error);
     g_autoptr(YonosPlan) plan = make_plan(&tiny, model, cuda, &error);
     g_autoptr(Picture) in = picture_new(tiny.format, tiny.width, tiny.height, tiny.layout);
     g_autoptr(Picture) out = picture_new(tiny.format, 2 * tiny.width, 2 * tiny.height, tiny.layout);
     picture_fill_noise(in, 1);
     int failures = 0;
     for (int n = 0; n < 60; n++) {
-        YonosFrame other_in = other_new(&in->frame), other_out = other_new(&out->frame);
+        YonosFrame from = device_frame_new(&in->frame, context_a), to = device_frame_new(&out->frame, context_a);
         cuda_host_fail_after(n, cudaErrorInvalidValue);
-        gboolean ok = yonos_plan_submit(plan, &other_in, &other_out, 0, 0, NULL, &error);
+        gboolean ok = yonos_plan_submit(plan, &from, &to, 0, 0, NULL, &error);
         cuda_host_fail_after(-1, 0);
         failures += !ok;
         g_clear_error(&error);
         if (ok)
             yonos_plan_discard(plan);
-        other_free(&other_in);
-        other_free(&other_out);
+        device_frame_free(&from);
+        device_frame_free(&to);
     }
     g_assert_cmpint(failures, >, 10);
     g_autoptr(Picture) after = run_plan(&tiny, plan, 2, 3, &error);
     g_assert_no_error(error);
     g_assert_nonnull(after);
+}
+
+static void test_given_back(void) {
+    check_given_back(NULL);
+    check_given_back(context_a);
 }
 
 /* Two plans take turns on one backend, one of them with reuse: tiles and seeds of one are not the other's. */
@@ -245,7 +281,7 @@ static void test_two_plans(void) {
     tiled.tile_size = 64;
     g_autoptr(GError) error = NULL;
     g_autoptr(YonosModel) model = open_model(&tiny);
-    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, YONOS_PRECISION_F32, 0, &error);
+    g_autoptr(YonosBackend) cuda = yonos_cuda_open(YONOS_BACKEND_ABI, YONOS_PRECISION_F32, 0, NULL, &error);
     g_autoptr(YonosPlan) first = make_plan(&tiny, model, cuda, &error), second = make_plan(&tiled, model, cuda, &error);
     g_assert_no_error(error);
     g_assert_true(yonos_plan_set_reuse(second, TRUE, &error));
@@ -283,8 +319,8 @@ static gboolean check_failure(const GError *error, const char *call, int status)
 
 /* All that a program does, with everything freed at its end: a frame alone, which runs eagerly, and two in flight, which
  * record and replay. The failure, if there was one, is in *error. */
-static void whole_life(const Case *c, YonosModel *model, GError **error) {
-    YonosBackend *cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, error);
+static void whole_life(const Case *c, void *own, YonosModel *model, GError **error) {
+    YonosBackend *cuda = yonos_cuda_open(YONOS_BACKEND_ABI, c->precision, 0, own, error);
     YonosPlan *plan = make_plan(c, model, cuda, error);
     int scale = yonos_model_get_scale(model);
     Picture *first = plan ? run_plan(c, plan, scale, 0, error) : NULL;
@@ -292,16 +328,16 @@ static void whole_life(const Case *c, YonosModel *model, GError **error) {
     g_clear_pointer(&first, picture_free);
     g_autoptr(Picture) in = picture_new(c->format, c->width, c->height, c->layout);
     g_autoptr(Picture) out = picture_new(c->format, c->width * scale, c->height * scale, c->layout);
-    YonosFrame other_in = other_new(&in->frame), other_out = other_new(&out->frame);
+    YonosFrame from = device_frame_new(&in->frame, context_b), to = device_frame_new(&out->frame, context_a);
     gboolean ok = plan && !*error && yonos_plan_submit(plan, &in->frame, &out->frame, 0, 0, NULL, error) &&
-                  yonos_plan_submit(plan, &other_in, &other_out, 0, 0, NULL, error) && yonos_plan_collect(plan, error) &&
+                  yonos_plan_submit(plan, &from, &to, 0, 0, NULL, error) && yonos_plan_collect(plan, error) &&
                   yonos_plan_collect(plan, error) &&
                   yonos_plan_submit(plan, &in->frame, &out->frame, 0, 0, NULL, error); /* and is left in flight */
     g_assert_true(ok == (*error == NULL));
     g_clear_pointer(&plan, yonos_plan_free);
     g_clear_pointer(&cuda, yonos_backend_close);
-    other_free(&other_in);
-    other_free(&other_out);
+    device_frame_free(&from);
+    device_frame_free(&to);
 }
 
 /* Calls whose failure changes nothing that a caller could see: freeing, and what recordings can do without. */
@@ -309,14 +345,14 @@ static gboolean may_be_silent(const char *call) {
     static const char *const calls[] = {"cudaFree", "cudaFreeHost", "cudaEventDestroy", "cudaStreamDestroy",
                                         "cudaGraphDestroy", "cudaGraphExecDestroy", "cudaStreamBeginCapture",
                                         "cudaStreamEndCapture", "cudaGraphInstantiate", "cudaStreamSynchronize",
-                                        "cudaSetDevice", "cudaLaunchKernel", "cudnnBackendExecute", "cublasLtMatmul",
-                                        "cudnnBackendFinalize", NULL}; /* the last one: another engine is built */
+                                        "cudaSetDevice", "cuCtxSetCurrent", "cudaLaunchKernel", "cudnnBackendExecute",
+                                        "cublasLtMatmul", "cudnnBackendFinalize", NULL}; /* the last one: another engine is
+                                                                                            built */
     return g_strv_contains(calls, call);
 }
 
 /* With every call failing in turn, by `status`; nothing is timed any more. */
-static void test_failures(gconstpointer data) {
-    int status = GPOINTER_TO_INT(data);
+static void check_failures(int status, void *own) {
     Case c = tiny;
     c.format = YONOS_FORMAT_NV12;
     c.width = 60;
@@ -325,17 +361,17 @@ static void test_failures(gconstpointer data) {
     g_autoptr(YonosModel) model = open_model(&c);
     g_autoptr(GError) none = NULL;
     cuda_host_set_working(FALSE);
-    whole_life(&c, model, &none);
+    whole_life(&c, own, model, &none);
     g_assert_no_error(none);
     int outstanding = cuda_host_outstanding(), start = cuda_host_calls();
-    whole_life(&c, model, &none);
+    whole_life(&c, own, model, &none);
     g_assert_no_error(none);
     int calls = cuda_host_calls() - start, silent = 0;
     g_assert_cmpint(calls, >, 200);
     for (int n = 0; n < calls; n++) {
         g_autoptr(GError) error = NULL;
         cuda_host_fail_after(n, status);
-        whole_life(&c, model, &error);
+        whole_life(&c, own, model, &error);
         const char *failed = cuda_host_failed_call();
         g_assert_nonnull(failed);
         if (!check_failure(error, failed, status)) {
@@ -352,9 +388,18 @@ static void test_failures(gconstpointer data) {
     g_assert_cmpint(silent, <, calls / 2);
 }
 
+static void test_failures_once(void) {
+    check_failures(cudaErrorInvalidValue, NULL);
+    check_failures(cudaErrorInvalidValue, context_a);
+}
+
+static void test_failures_memory(void) { check_failures(cudaErrorMemoryAllocation, NULL); }
+
+static void test_failures_lost(void) { check_failures(cudaErrorIllegalAddress, NULL); }
+
 static void assert_refused(int abi, int device, YonosError code, const char *word) {
     g_autoptr(GError) error = NULL;
-    g_assert_null(yonos_cuda_open(abi, YONOS_PRECISION_AUTO, device, &error));
+    g_assert_null(yonos_cuda_open(abi, YONOS_PRECISION_AUTO, device, NULL, &error));
     g_assert_error(error, YONOS_ERROR, (int)code);
     if (!strstr(error->message, word))
         g_error("\"%s\" does not say \"%s\"", error->message, word);
@@ -377,7 +422,7 @@ static void test_machines(void) {
     for (YonosPrecision precision = YONOS_PRECISION_AUTO; precision <= YONOS_PRECISION_F16; precision++) {
         static const YonosDType dtypes[] = {YONOS_DTYPE_BF16, YONOS_DTYPE_F32, YONOS_DTYPE_BF16, YONOS_DTYPE_F16};
         g_autoptr(GError) error = NULL;
-        g_autoptr(YonosBackend) backend = yonos_cuda_open(YONOS_BACKEND_ABI, precision, 1, &error);
+        g_autoptr(YonosBackend) backend = yonos_cuda_open(YONOS_BACKEND_ABI, precision, 1, NULL, &error);
         g_assert_no_error(error);
         g_assert_cmpint(backend->dtype, ==, dtypes[precision]);
         g_assert_cmpstr(backend->device, ==, "host stand-in (device 1)");
@@ -427,14 +472,14 @@ int main(int argc, char **argv) {
     for (gsize i = 0; i < G_N_ELEMENTS(in_flight); i++) {
         g_autofree char *path = g_strconcat("/backend/in-flight/", in_flight[i].name, NULL);
         g_test_add_data_func(path, &in_flight[i].c, test_in_flight);
-        g_autofree char *other = g_strconcat("/backend/other-context/", in_flight[i].name, NULL);
-        g_test_add_data_func(other, &in_flight[i].c, test_other_context);
+        g_autofree char *contexts = g_strconcat("/backend/contexts/", in_flight[i].name, NULL);
+        g_test_add_data_func(contexts, &in_flight[i].c, test_contexts);
     }
-    g_test_add_func("/backend/other-context/given-back", test_other_context_given_back);
+    g_test_add_func("/backend/contexts/given-back", test_given_back);
     g_test_add_func("/backend/two-plans", test_two_plans);
-    g_test_add_data_func("/backend/failures/once", GINT_TO_POINTER(cudaErrorInvalidValue), test_failures);
-    g_test_add_data_func("/backend/failures/memory", GINT_TO_POINTER(cudaErrorMemoryAllocation), test_failures);
-    g_test_add_data_func("/backend/failures/lost", GINT_TO_POINTER(cudaErrorIllegalAddress), test_failures);
+    g_test_add_func("/backend/failures/once", test_failures_once);
+    g_test_add_func("/backend/failures/memory", test_failures_memory);
+    g_test_add_func("/backend/failures/lost", test_failures_lost);
     g_test_add_func("/backend/machines", test_machines);
     int result = g_test_run();
     tiny_model_remove(model_folder);

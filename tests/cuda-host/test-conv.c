@@ -13,7 +13,8 @@
 #include "host.h"
 #include "remove-tree.h"
 
-extern YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GError **error);
+extern YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, void *context,
+                                     GError **error);
 
 int __real_yonos_cuda_conv3x3(const YonosCudaConv3x3 *conv, YonosCudaStream stream);
 int __wrap_yonos_cuda_conv3x3(const YonosCudaConv3x3 *conv, YonosCudaStream stream);
@@ -159,7 +160,7 @@ static char *engine_of(const Shape *s) {
     g_autofree void *expected = g_memdup2(n.host[out], n.bytes[out]);
     memset(n.host[out], 0xff, n.bytes[out]);
     launches = 0;
-    run_node(&n, yonos_cuda_open(YONOS_BACKEND_ABI, precision_of(s->dtype), 0, &error), &implementation, &error);
+    run_node(&n, yonos_cuda_open(YONOS_BACKEND_ABI, precision_of(s->dtype), 0, NULL, &error), &implementation, &error);
     g_assert_no_error(error);
     /* The bias is rounded to the activations' type. */
     float rounding = s->dtype == YONOS_DTYPE_F32 ? 0x1p-17f : s->dtype == YONOS_DTYPE_F16 ? 0x1p-9f : 0x1p-6f;
@@ -251,7 +252,7 @@ static void test_zeros(void) {
     node_init(&n, &s);
     memset((void *)n.weight.data, 0, sizeof(float) * yonos_const_count(&n.weight));
     messages = 0;
-    run_node(&n, yonos_cuda_open(YONOS_BACKEND_ABI, YONOS_PRECISION_BF16, 0, &error), &implementation, &error);
+    run_node(&n, yonos_cuda_open(YONOS_BACKEND_ABI, YONOS_PRECISION_BF16, 0, NULL, &error), &implementation, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(implementation, ==, "engine 0");
     g_assert_cmpint(messages, ==, 1);
@@ -313,7 +314,7 @@ static void test_failures(gconstpointer data) {
         g_autoptr(GError) error = NULL;
         remove_choices();
         cuda_host_fail_after(n, status);
-        YonosBackend *backend = yonos_cuda_open(YONOS_BACKEND_ABI, YONOS_PRECISION_BF16, 0, &error);
+        YonosBackend *backend = yonos_cuda_open(YONOS_BACKEND_ABI, YONOS_PRECISION_BF16, 0, NULL, &error);
         gboolean ok = run_node(&node, backend, NULL, &error);
         failed = cuda_host_failed_call();
         cuda_host_fail_after(-1, 0);

@@ -3,6 +3,7 @@
  * Device memory, through the public API and the module: weights are there once for all users; where there is too little
  * memory, smaller tiles and one warning, else an error.
  */
+#include "host.h"
 #include "plan/shared.h"
 
 enum { WIDTH = 160, HEIGHT = 120 };
@@ -69,26 +70,40 @@ static void test_too_little(void) {
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_ARGUMENT);
 }
 
-/* Whatever the names and the threads, one device and one way of computing have one backend, which holds the weights. */
+static YonosShared *open_shared(YonosModel *model, const char *backend, YonosPrecision precision, int threads,
+                                void *cuda_context) {
+    g_autoptr(GError) error = NULL;
+    YonosOptions options = YONOS_OPTIONS_INIT;
+    options.backend = backend;
+    options.precision = precision;
+    options.threads = threads;
+    options.cuda_context = cuda_context;
+    YonosShared *shared = yonos_shared_open(model, &options, &error);
+    g_assert_no_error(error);
+    return shared;
+}
+
+/* Whatever the names and the threads, one context and one way of computing have one backend, which holds the weights. */
 static void test_shared(void) {
     static const char *const names[] = {"cuda", "cuda:0", "auto", "auto:0"};
     g_autoptr(GError) error = NULL;
     g_autoptr(YonosModel) model = yonos_model_open(GOLDEN_MODELS "/text-free", &error);
     for (gsize first = 0; first < G_N_ELEMENTS(names); first++) {
-        YonosShared *shared = yonos_shared_open(model, names[first], YONOS_PRECISION_F32, 1, 0, &error);
-        g_assert_no_error(error);
+        YonosShared *shared = open_shared(model, names[first], YONOS_PRECISION_F32, 1, NULL);
         for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-            YonosShared *again = yonos_shared_open(model, names[i], YONOS_PRECISION_F32, (int)i, 0, &error);
+            YonosShared *again = open_shared(model, names[i], YONOS_PRECISION_F32, (int)i, NULL);
             g_assert_true(again == shared);
             yonos_shared_close(again);
         }
-        YonosShared *other = yonos_shared_open(model, names[first], YONOS_PRECISION_BF16, 1, 0, &error);
-        g_assert_true(other && other != shared);
+        YonosShared *other = open_shared(model, names[first], YONOS_PRECISION_BF16, 1, NULL),
+                    *elsewhere = open_shared(model, names[first], YONOS_PRECISION_F32, 1, CUDA_HOST_CONTEXTS);
+        g_assert_true(other && other != shared && elsewhere && elsewhere != shared);
         yonos_shared_close(other);
+        yonos_shared_close(elsewhere);
         yonos_shared_close(shared);
     }
-    YonosShared *cpu[2] = {yonos_shared_open(model, "cpu", YONOS_PRECISION_F32, 1, 0, &error),
-                           yonos_shared_open(model, "cpu", YONOS_PRECISION_F32, 2, 0, &error)};
+    YonosShared *cpu[2] = {open_shared(model, "cpu", YONOS_PRECISION_F32, 1, NULL),
+                           open_shared(model, "cpu", YONOS_PRECISION_F32, 2, NULL)};
     g_assert_true(cpu[0] && cpu[1] && cpu[0] != cpu[1]);
     yonos_shared_close(cpu[0]);
     yonos_shared_close(cpu[1]);

@@ -125,7 +125,7 @@ static int check_all(Golden *g) {
 
 static int run(Golden *g, const char *folder, const char *backend, YonosPrecision precision, GError **error) {
     g_autofree char *path = g_build_filename(folder, "golden.safetensors", NULL);
-    g->backend = yonos_backend_open(backend, precision, 1, error);
+    g->backend = yonos_backend_open(backend, precision, 1, NULL, error);
     if (!g->backend && precision == YONOS_PRECISION_BF16)
         return 77;
     if (g->backend)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Frames in CUDA memory through the element, on a machine with a GPU: the bytes of the same frames in system memory,
- * for each memory in and out, with a frame in flight and without; and one context for the pipeline.
+ * for each memory in and out, with a frame in flight and without; and one context for the pipeline, in which nothing is
+ * copied from one context to another, unless a frame comes from a third one.
  *
  *   cuda-memory MODEL-FOLDER [WIDTH HEIGHT]         77 without a driver or a device
  */
+#include <gmodule.h>
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
 #include <stdio.h>
@@ -93,9 +95,9 @@ static void share(GstHarness *h, GstCudaContext *cuda) {
     gst_context_unref(context);
 }
 
-/* The clip through a new element. */
-static GByteArray *play(const char *model, GstCudaContext *context, const char *format, gboolean in_cuda,
-                        gboolean out_cuda, const char *options) {
+/* The clip through a new element that has `context`; its frames in CUDA memory come from `source`. */
+static GByteArray *play(const char *model, GstCudaContext *context, GstCudaContext *source, const char *format,
+                        gboolean in_cuda, gboolean out_cuda, const char *options) {
     g_autofree char *line = g_strdup_printf("yonossr model=%s backend=cuda qos=false %s", model, options);
     g_autofree char *in_text = caps_text(in_cuda, format, 1), *out_text = caps_text(out_cuda, format, 2);
     GstCaps *in_caps = gst_caps_from_string(in_text), *out_caps = gst_caps_from_string(out_text);
@@ -106,7 +108,7 @@ static GByteArray *play(const char *model, GstCudaContext *context, const char *
     gst_video_info_from_caps(&in, in_caps);
     gst_video_info_from_caps(&out, out_caps);
     gst_harness_set_caps(h, gst_caps_ref(in_caps), out_caps);
-    GstBufferPool *pool = new_pool(context, in_cuda, in_caps, &in);
+    GstBufferPool *pool = new_pool(source, in_cuda, in_caps, &in);
     for (int i = 0; i < FRAMES; i++)
         if (gst_harness_push(h, new_frame(pool, &in, i)) != GST_FLOW_OK)
             g_error("%s: frame %d is refused", in_text, i);
@@ -125,21 +127,43 @@ static GByteArray *play(const char *model, GstCudaContext *context, const char *
     return bytes;
 }
 
+/* Copies between contexts so far, which the stand-in for the runtime counts (tests/cuda-host); a device does not: 0. */
+static int peer_copies(void) {
+    static int (*count)(void);
+    const char *path = g_getenv("CUDA_HOST_MODULE");
+    if (path && !count) {
+        GModule *module = g_module_open(path, G_MODULE_BIND_LAZY | G_MODULE_BIND_LOCAL);
+        if (!module || !g_module_symbol(module, "cuda_host_peer_copies", (gpointer *)&count))
+            g_error("%s: %s", path, g_module_error());
+    }
+    return count ? count() : 0;
+}
+
+static int report(const char *format, const char *from, const char *to, const char *options, GByteArray *is,
+                  const GByteArray *expected) {
+    gboolean same = is->len == expected->len && memcmp(is->data, expected->data, is->len) == 0;
+    printf("%s, %s -> %s, %s: %s\n", format, from, to, options, same ? "the same bytes" : "OTHER BYTES");
+    g_byte_array_unref(is);
+    return !same;
+}
+
 /* 1 where a memory makes a difference. */
-static int compare(const char *model, GstCudaContext *context, const char *format, const char *overlap,
-                   const char *tiles) {
+static int compare(const char *model, GstCudaContext *context, GstCudaContext *third, const char *format,
+                   const char *overlap, const char *tiles) {
     g_autofree char *alone = g_strdup_printf("overlap=never %s", tiles);
     g_autofree char *options = g_strdup_printf("overlap=%s %s", overlap, tiles);
-    GByteArray *expected = play(model, context, format, FALSE, FALSE, alone);
-    int wrong = 0;
+    GByteArray *expected = play(model, context, context, format, FALSE, FALSE, alone);
+    int wrong = 0, copies = peer_copies();
     for (int way = 0; way < 4; way++) {
-        GByteArray *is = play(model, context, format, way & 1, way >> 1, options);
-        gboolean same = is->len == expected->len && memcmp(is->data, expected->data, is->len) == 0;
-        printf("%s, %s -> %s, %s: %s\n", format, way & 1 ? "CUDA" : "system", way >> 1 ? "CUDA" : "system", options,
-               same ? "the same bytes" : "OTHER BYTES");
-        wrong |= !same;
-        g_byte_array_unref(is);
+        GByteArray *is = play(model, context, context, format, way & 1, way >> 1, options);
+        wrong |= report(format, way & 1 ? "CUDA" : "system", way >> 1 ? "CUDA" : "system", options, is, expected);
     }
+    if (peer_copies() > copies) {
+        printf("%s: %d COPIES BETWEEN CONTEXTS\n", format, peer_copies() - copies);
+        wrong = 1;
+    }
+    GByteArray *is = play(model, context, third, format, TRUE, TRUE, options);
+    wrong |= report(format, "another context's CUDA", "CUDA", options, is, expected);
     g_byte_array_unref(expected);
     return wrong;
 }
@@ -159,17 +183,18 @@ int main(int argc, char **argv) {
         return SKIPPED;
     }
     gst_cuda_memory_init_once();
-    GstCudaContext *context = gst_cuda_context_new(0);
-    if (!context) {
+    GstCudaContext *context = gst_cuda_context_new(0), *third = context ? gst_cuda_context_new(0) : NULL;
+    if (!third) {
         printf("there is no device\n");
         return SKIPPED;
     }
     int wrong = 0;
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
-        wrong |= compare(argv[1], context, formats[i], "never", "");
-        wrong |= compare(argv[1], context, formats[i], "always", "");
-        wrong |= compare(argv[1], context, formats[i], "always", "tile-size=64");
+        wrong |= compare(argv[1], context, third, formats[i], "never", "");
+        wrong |= compare(argv[1], context, third, formats[i], "always", "");
+        wrong |= compare(argv[1], context, third, formats[i], "always", "tile-size=64");
     }
+    gst_object_unref(third);
     gst_object_unref(context);
     gst_deinit(); /* the leaks tracer reports here */
     return wrong;

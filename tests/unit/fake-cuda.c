@@ -6,9 +6,11 @@
 #include "backend/backend.h"
 
 #ifdef FAKE_CUDA_ENTRY
-extern YONOS_API YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GError **error);
+extern YONOS_API YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, void *context,
+                                               GError **error);
 
-YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, GError **error) {
+YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, void *context, GError **error) {
+    (void)context;
     if (abi != YONOS_BACKEND_ABI || g_strcmp0(g_getenv("FAKE_CUDA"), "works") != 0) {
         yonos_fail(error, YONOS_ERROR_DEVICE, "backend cuda: no device (fake)");
         return NULL;

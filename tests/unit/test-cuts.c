@@ -25,7 +25,7 @@ typedef struct {
 static YonosBackend *open_backend(const char *name, YonosDType dtype) {
     g_autoptr(GError) error = NULL;
     YonosBackend *backend =
-        yonos_backend_open(name, dtype == YONOS_DTYPE_F32 ? YONOS_PRECISION_F32 : YONOS_PRECISION_BF16, 2, &error);
+        yonos_backend_open(name, dtype == YONOS_DTYPE_F32 ? YONOS_PRECISION_F32 : YONOS_PRECISION_BF16, 2, NULL, &error);
     if (!backend)
         g_test_skip(error->message);
     return backend;

@@ -21,7 +21,7 @@ typedef struct {
 static Loop loop_new(const char *backend, const Picture *picture, const YonosColour *colour) {
     g_autoptr(GError) error = NULL;
     const YonosFrame *frame = &picture->frame;
-    Loop loop = {.backend = yonos_backend_open(backend, YONOS_PRECISION_F32, 2, &error)};
+    Loop loop = {.backend = yonos_backend_open(backend, YONOS_PRECISION_F32, 2, NULL, &error)};
     g_assert_no_error(error);
     YonosGraph *g = yonos_graph_new();
     loop.rgb = yonos_pack(g, frame->height, frame->width, frame->format, colour, FALSE, "rgb");

@@ -135,7 +135,7 @@ static void check_plan(const char *backend_name, int threads, int tile_size) {
     Field field = {.field = whole_field()};
     field.noise =
         yonos_noise(graph, (YonosShape){1, grid->tile_h / FACTOR, grid->tile_w / FACTOR, CHANNELS}, FACTOR, "noise");
-    YonosBackend *backend = yonos_backend_open(backend_name, YONOS_PRECISION_F32, threads, &error);
+    YonosBackend *backend = yonos_backend_open(backend_name, YONOS_PRECISION_F32, threads, NULL, &error);
     g_assert_no_error(error);
     YonosPlan *plan = yonos_plan_new(backend, graph, TRUE, &error);
     g_assert_no_error(error);

@@ -34,7 +34,7 @@ static void tear_down(Fixture *f, gconstpointer module G_GNUC_UNUSED) {
 
 static void assert_refused(const char *name, YonosError code, const char *word) {
     g_autoptr(GError) error = NULL;
-    g_autoptr(YonosBackend) backend = yonos_backend_open(name, YONOS_PRECISION_F32, 1, &error);
+    g_autoptr(YonosBackend) backend = yonos_backend_open(name, YONOS_PRECISION_F32, 1, NULL, &error);
     g_assert_null(backend);
     g_assert_error(error, YONOS_ERROR, (int)code);
     if (!strstr(error->message, word))
@@ -57,7 +57,7 @@ static GLogWriterOutput keep_info(GLogLevelFlags level, const GLogField *fields,
 static void assert_auto_is_cpu(const char *name, const char *word) {
     g_autoptr(GError) error = NULL;
     g_string_truncate(logged, 0);
-    g_autoptr(YonosBackend) backend = yonos_backend_open(name, YONOS_PRECISION_F32, 1, &error);
+    g_autoptr(YonosBackend) backend = yonos_backend_open(name, YONOS_PRECISION_F32, 1, NULL, &error);
     g_assert_true(g_str_has_prefix(logged->str, "backend auto: cpu"));
     g_assert_nonnull(strstr(logged->str, word));
     g_assert_true(strchr(logged->str, '\n') == logged->str + logged->len - 1);
@@ -98,7 +98,7 @@ static void test_works(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSE
     g_setenv("FAKE_CUDA", "works", TRUE);
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(YonosBackend) backend = yonos_backend_open(names[i].name, YONOS_PRECISION_BF16, 1, &error);
+        g_autoptr(YonosBackend) backend = yonos_backend_open(names[i].name, YONOS_PRECISION_BF16, 1, NULL, &error);
         g_assert_no_error(error);
         g_assert_cmpstr(backend->name, ==, "cuda");
         g_assert_cmpint(backend->threads, ==, names[i].device);
@@ -115,7 +115,7 @@ static void test_names(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSE
          *name; name++)
         assert_refused(*name, YONOS_ERROR_ARGUMENT, "a device is a number");
     g_autoptr(GError) error = NULL;
-    g_assert_null(yonos_backend_open("cpu", YONOS_PRECISION_F32, 257, &error));
+    g_assert_null(yonos_backend_open("cpu", YONOS_PRECISION_F32, 257, NULL, &error));
     g_assert_error(error, YONOS_ERROR, YONOS_ERROR_ARGUMENT);
 }
 
@@ -128,7 +128,7 @@ static void test_real(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED
     }
     g_setenv("YONOS_MODULES_PATH", folder, TRUE);
     g_autoptr(GError) error = NULL;
-    g_autoptr(YonosBackend) backend = yonos_backend_open("cuda", YONOS_PRECISION_F32, 1, &error);
+    g_autoptr(YonosBackend) backend = yonos_backend_open("cuda", YONOS_PRECISION_F32, 1, NULL, &error);
     if (!backend) {
         g_assert_error(error, YONOS_ERROR, YONOS_ERROR_DEVICE);
         g_assert_true(g_str_has_prefix(error->message, "backend cuda: "));

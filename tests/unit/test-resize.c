@@ -13,7 +13,7 @@ static const char *const backends[] = {"ref", "cpu"};
 static float *resize(const char *backend_name, YonosShape shape, const float *values, int h, int w,
                      YonosFilter filter) {
     g_autoptr(GError) error = NULL;
-    YonosBackend *backend = yonos_backend_open(backend_name, YONOS_PRECISION_F32, 2, &error);
+    YonosBackend *backend = yonos_backend_open(backend_name, YONOS_PRECISION_F32, 2, NULL, &error);
     g_assert_no_error(error);
     YonosGraph *graph = yonos_graph_new();
     YonosTensor *x = yonos_graph_tensor(graph, YONOS_TENSOR_INPUT, YONOS_DTYPE_F32, shape, "x");
