@@ -19,6 +19,7 @@ enum {
     MAX_CHANNELS = 4096,
     LANES = WINOGRAD_LANES,
     PANEL = WINOGRAD_PANEL,
+    LINE = 64,
 };
 
 G_STATIC_ASSERT(BATCH % WINOGRAD_ROWS == 0);
@@ -28,7 +29,8 @@ typedef struct {
     float *bias;            /* (oc); zeros where the node has none */
     int tile_rows, tile_columns, tiles; /* tiles: of all images */
     int panels, panels_per_job;
-    gsize coefficient_bytes, thread_bytes; /* of the workspace */
+    gsize coefficient_plane, product_plane; /* elements from one coefficient's to the next one's */
+    gsize coefficient_bytes, thread_bytes;  /* of the workspace */
 } Winograd;
 
 static const uint16_t zero_pixel[MAX_CHANNELS];
@@ -121,9 +123,12 @@ static gboolean prepare(YonosKernel *kernel, GError **error) {
     winograd->panels = (out.c + PANEL - 1) / PANEL;
     int batches = (winograd->tiles + BATCH - 1) / BATCH, shares = CLAMP(JOBS / batches, 1, winograd->panels);
     winograd->panels_per_job = (winograd->panels + shares - 1) / shares;
-    winograd->coefficient_bytes = (gsize)WINOGRAD_COEFFICIENTS * BATCH * in.c * sizeof(uint16_t);
+    /* A cache line more than the tiles take: the 16 planes would share a few sets of the first-level cache. */
+    winograd->coefficient_plane = (gsize)BATCH * in.c + LINE / sizeof(uint16_t);
+    winograd->product_plane = (gsize)BATCH * PANEL + LINE / sizeof(float);
+    winograd->coefficient_bytes = WINOGRAD_COEFFICIENTS * winograd->coefficient_plane * sizeof(uint16_t);
     winograd->thread_bytes =
-        winograd->coefficient_bytes + (gsize)WINOGRAD_COEFFICIENTS * BATCH * PANEL * sizeof(float);
+        winograd->coefficient_bytes + WINOGRAD_COEFFICIENTS * winograd->product_plane * sizeof(float);
     kernel->workspace = winograd->thread_bytes * kernel->backend->threads;
     kernel->data = winograd;
     kernel->implementation = "winograd bf16";
@@ -132,56 +137,59 @@ static gboolean prepare(YonosKernel *kernel, GError **error) {
 
 /* ---- running -------------------------------------------------------------------------------------- */
 
+/* Tiles side by side. */
 typedef struct {
-    int n, y, x; /* image, and its output pixel at the tile's upper left */
-} Tile;
+    int first, count; /* of the job's tiles */
+    int n, y, x;      /* image, and the output pixel at the first tile's upper left */
+} Run;
 
-static Tile tile_at(const Winograd *winograd, int index) {
-    int row = index / winograd->tile_columns;
-    return (Tile){row / winograd->tile_rows, 2 * (row % winograd->tile_rows), 2 * (index % winograd->tile_columns)};
+/* The next run of the job whose tiles are [first, first + count), behind `before` of them. */
+static Run next_run(const Winograd *winograd, int first, int count, int before) {
+    int index = first + before, column = index % winograd->tile_columns, row = index / winograd->tile_columns;
+    return (Run){.first = before,
+                 .count = MIN(count - before, winograd->tile_columns - column),
+                 .n = row / winograd->tile_rows,
+                 .y = 2 * (row % winograd->tile_rows),
+                 .x = 2 * column};
 }
 
-/* The pixel of `shape` at (y, x); NULL outside. */
-static uint16_t *pixel_at(uint16_t *data, YonosShape shape, int n, int y, int x) {
-    if (y < 0 || y >= shape.h || x < 0 || x >= shape.w)
-        return NULL;
-    return data + (((gsize)n * shape.h + y) * shape.w + x) * shape.c;
+static uint16_t *row_of(const YonosTensor *tensor, const YonosRun *run, int n, int y) {
+    YonosShape s = tensor->shape;
+    return (uint16_t *)run->data[tensor->id] + ((gsize)n * s.h + y) * s.w * s.c;
 }
 
 static void transform_input(const YonosNode *node, const YonosRun *run, const Winograd *winograd, int first, int count,
                             uint16_t *coefficient) {
-    YonosShape in = node->in[0]->shape;
-    for (int i = 0; i < count; i++) {
-        Tile tile = tile_at(winograd, first + i);
-        const uint16_t *pixel[16];
-        for (int p = 0; p < 16; p++) {
-            pixel[p] = pixel_at(run->data[node->in[0]->id], in, tile.n, tile.y - node->attr.conv2d.pad_top + p / 4,
-                                tile.x - node->attr.conv2d.pad_left + p % 4);
-            if (!pixel[p])
-                pixel[p] = zero_pixel;
+    YonosShape shape = node->in[0]->shape;
+    for (Run r = next_run(winograd, first, count, 0); r.count > 0;
+         r = next_run(winograd, first, count, r.first + r.count)) {
+        WinogradInput in = {.x = r.x - node->attr.conv2d.pad_left, .width = shape.w, .channels = shape.c};
+        for (int i = 0; i < 4; i++) {
+            int y = r.y - node->attr.conv2d.pad_top + i;
+            gboolean inside = y >= 0 && y < shape.h;
+            in.row[i] = inside ? row_of(node->in[0], run, r.n, y) : zero_pixel;
+            in.step[i] = inside ? (gsize)shape.c : 0;
         }
-        cpu_winograd_input(pixel, in.c, coefficient, i, BATCH);
+        cpu_winograd_input(&in, r.count, coefficient + (gsize)r.first * shape.c, winograd->coefficient_plane);
     }
 }
 
 static void transform_output(const YonosNode *node, const YonosRun *run, const Winograd *winograd, int first, int count,
                              int panel, const float *product) {
     YonosShape shape = node->out->shape;
-    int relu = node->attr.conv2d.activation == YONOS_ACTIVATION_RELU, from = panel * PANEL;
-    for (int i = 0; i < count; i++) {
-        Tile tile = tile_at(winograd, first + i);
-        const uint16_t *residual[4] = {NULL};
-        uint16_t *out[4];
-        for (int p = 0; p < 4; p++) {
-            int y = tile.y + p / 2, x = tile.x + p % 2;
-            out[p] = pixel_at(run->data[node->out->id], shape, tile.n, y, x);
-            if (!out[p])
-                continue;
-            out[p] += from;
+    int lanes = panel_lanes(shape.c, panel), from = panel * PANEL;
+    int relu = node->attr.conv2d.activation == YONOS_ACTIVATION_RELU;
+    for (Run r = next_run(winograd, first, count, 0); r.count > 0;
+         r = next_run(winograd, first, count, r.first + r.count)) {
+        WinogradOutput out = {.pixels = MIN(2 * r.count, shape.w - r.x), .step = (gsize)shape.c};
+        for (int i = 0; i < 2 && r.y + i < shape.h; i++) {
+            gsize at = (gsize)r.x * shape.c + from;
+            out.row[i] = row_of(node->out, run, r.n, r.y + i) + at;
             if (node->in[1])
-                residual[p] = pixel_at(run->data[node->in[1]->id], shape, tile.n, y, x) + from;
+                out.residual[i] = row_of(node->in[1], run, r.n, r.y + i) + at;
         }
-        cpu_winograd_output(product, i, BATCH, panel_lanes(shape.c, panel), winograd->bias + from, residual, relu, out);
+        cpu_winograd_output(product + (gsize)r.first * lanes, winograd->product_plane, r.count, lanes,
+                            winograd->bias + from, relu, &out);
     }
 }
 
@@ -198,8 +206,8 @@ static void run_job(const YonosNode *node, const YonosRun *run, const Winograd *
         int lanes = panel_lanes(oc, panel);
         const uint32_t *weight = winograd->weight + panel_offset(ic, panel);
         for (int e = 0; e < WINOGRAD_COEFFICIENTS; e++)
-            cpu_winograd_multiply(coefficient + (gsize)e * BATCH * ic, weight + (gsize)e * (ic / 2) * lanes, rows, ic,
-                                  lanes, product + (gsize)e * BATCH * lanes);
+            cpu_winograd_multiply(coefficient + e * winograd->coefficient_plane, weight + (gsize)e * (ic / 2) * lanes,
+                                  rows, ic, lanes, product + e * winograd->product_plane);
         transform_output(node, run, winograd, first, count, panel, product);
     }
 }

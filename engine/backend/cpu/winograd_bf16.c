@@ -29,22 +29,51 @@ static inline void input_axis(__m512 *d, int step) {
     d[3 * step] = _mm512_sub_ps(d1, d3);
 }
 
-void cpu_winograd_input(const uint16_t *const pixel[16], int channels, uint16_t *coefficient, int index, int stride) {
-    for (int c = 0; c < channels; c += LANES) {
-        __m512 d[16];
-#pragma GCC unroll 16
-        for (int i = 0; i < 16; i++)
-            d[i] = load_bf16(pixel[i] + c);
-#pragma GCC unroll 4
+typedef struct {
+    __m512 v[4];
+} Column;
+
+/* The four pixels of column x, transformed along it. */
+static inline Column load_column(const WinogradInput *in, int x, int c) {
+    Column column;
+    if (x < 0 || x >= in->width) {
         for (int i = 0; i < 4; i++)
-            input_axis(d + i, 4);
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            input_axis(d + 4 * i, 1);
-#pragma GCC unroll 16
-        for (int i = 0; i < 16; i++)
-            store_bf16(coefficient + ((size_t)i * stride + index) * channels + c, d[i]);
+            column.v[i] = _mm512_setzero_ps();
+        return column;
     }
+    for (int i = 0; i < 4; i++)
+        column.v[i] = load_bf16(in->row[i] + (size_t)x * in->step[i] + c);
+    input_axis(column.v, 1);
+    return column;
+}
+
+/* LANES channels of some tiles, each of which shares two columns with the one before. */
+static inline void transform_lanes(const WinogradInput *in, int first, int tiles, int c, uint16_t *coefficient,
+                                   size_t plane) {
+    int x = in->x + 2 * first;
+    Column a = load_column(in, x, c), b = load_column(in, x + 1, c);
+    for (int tile = 0; tile < tiles; tile++) {
+        x += 2;
+        Column d = load_column(in, x, c), e = load_column(in, x + 1, c);
+        uint16_t *to = coefficient + (size_t)(first + tile) * in->channels + c;
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++, to += 4 * plane) {
+            __m512 m[4] = {a.v[i], b.v[i], d.v[i], e.v[i]};
+            input_axis(m, 1);
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++)
+                store_bf16(to + j * plane, m[j]);
+        }
+        a = d;
+        b = e;
+    }
+}
+
+void cpu_winograd_input(const WinogradInput *in, int tiles, uint16_t *coefficient, size_t plane) {
+    enum { TOGETHER = 8 }; /* tiles whose coefficients stay in the first-level cache until their lines are full */
+    for (int first = 0; first < tiles; first += TOGETHER)
+        for (int c = 0; c < in->channels; c += LANES)
+            transform_lanes(in, first, tiles - first < TOGETHER ? tiles - first : TOGETHER, c, coefficient, plane);
 }
 
 /* WINOGRAD_ROWS tiles x `vectors` vectors of output channels, kept in registers over all input channels. */
@@ -93,27 +122,32 @@ static inline void output_axis(__m512 *m, int step) {
     m[step] = _mm512_sub_ps(_mm512_sub_ps(m1, m2), m3);
 }
 
-void cpu_winograd_output(const float *product, int index, int stride, int lanes, const float *bias,
-                         const uint16_t *const residual[4], int relu, uint16_t *const out[4]) {
-    for (int c = 0; c < lanes; c += LANES) {
-        __m512 m[16];
+static inline void finish_pixel(const WinogradOutput *out, int row, int pixel, int c, __m512 y, int relu) {
+    if (!out->row[row] || pixel >= out->pixels)
+        return;
+    size_t at = (size_t)pixel * out->step + c;
+    if (out->residual[row])
+        y = _mm512_add_ps(y, load_bf16(out->residual[row] + at));
+    if (relu)
+        y = _mm512_max_ps(y, _mm512_setzero_ps());
+    store_bf16(out->row[row] + at, y);
+}
+
+void cpu_winograd_output(const float *product, size_t plane, int tiles, int lanes, const float *bias, int relu,
+                         const WinogradOutput *out) {
+    for (int tile = 0; tile < tiles; tile++)
+        for (int c = 0; c < lanes; c += LANES) {
+            const float *from = product + (size_t)tile * lanes + c;
+            __m512 m[16], b = _mm512_loadu_ps(bias + c);
 #pragma GCC unroll 16
-        for (int i = 0; i < 16; i++)
-            m[i] = _mm512_loadu_ps(product + ((size_t)i * stride + index) * lanes + c);
+            for (int i = 0; i < 16; i++)
+                m[i] = _mm512_loadu_ps(from + i * plane);
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            output_axis(m + i, 4);
-        output_axis(m, 1);
-        output_axis(m + 4, 1);
-        for (int i = 0; i < 4; i++) {
-            if (!out[i])
-                continue;
-            __m512 y = _mm512_add_ps(m[4 * (i / 2) + i % 2], _mm512_loadu_ps(bias + c));
-            if (residual[i])
-                y = _mm512_add_ps(y, load_bf16(residual[i] + c));
-            if (relu)
-                y = _mm512_max_ps(y, _mm512_setzero_ps());
-            store_bf16(out[i] + c, y);
+            for (int i = 0; i < 4; i++)
+                output_axis(m + i, 4);
+            output_axis(m, 1);
+            output_axis(m + 4, 1);
+            for (int i = 0; i < 4; i++)
+                finish_pixel(out, i / 2, 2 * tile + i % 2, c, _mm512_add_ps(m[4 * (i / 2) + i % 2], b), relu);
         }
-    }
 }

@@ -9,6 +9,7 @@
 #ifndef YONOS_CPU_WINOGRAD_BF16_H
 #define YONOS_CPU_WINOGRAD_BF16_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -18,10 +19,26 @@ enum {
     WINOGRAD_ROWS = 6,          /* tiles come in multiples of these in memory */
 };
 
+/* A run of tiles side by side: where their input is. Pixels outside of the image are zeros. */
+typedef struct {
+    const uint16_t *row[4]; /* the four input rows, at pixel 0 */
+    size_t step[4];         /* from pixel to pixel of each row; 0: a row outside, which repeats one pixel of zeros */
+    int x, width;           /* the first tile's first column, which may be outside, and the pixels of a row */
+    int channels;
+} WinogradInput;
+
+/* Where their output goes, and the residual with it. */
+typedef struct {
+    uint16_t *row[2];            /* at the first tile's pixel and the first lane; the second one may be NULL: outside */
+    const uint16_t *residual[2]; /* the same; NULL where there is none */
+    int pixels;                  /* of a row that are inside: 2 for each tile, but for the last */
+    size_t step;                 /* from pixel to pixel */
+} WinogradOutput;
+
 /*
- * coefficient (16, `stride`, channels) of tile `index`, from its 4x4 input pixels of `channels` bf16 each, row by row.
+ * coefficient + e * plane (tiles, channels), e < 16, of `tiles` tiles.
  */
-void cpu_winograd_input(const uint16_t *const pixel[16], int channels, uint16_t *coefficient, int index, int stride);
+void cpu_winograd_input(const WinogradInput *in, int tiles, uint16_t *coefficient, size_t plane);
 
 /*
  * product (tiles, lanes) f32 = coefficient (tiles, channels) bf16 x weight (channels / 2, lanes) pairs of neighbouring
@@ -31,10 +48,10 @@ void cpu_winograd_multiply(const uint16_t *coefficient, const uint32_t *weight, 
                            float *product);
 
 /*
- * The 2x2 output pixels of tile `index` from product (16, stride, lanes): + bias (lanes) + residual, relu, to bf16.
- * out[2 * row + column] may be NULL: behind the image's border. residual[] as out[], or all NULL.
+ * The 2x2 output pixels of each of `tiles` tiles from product + e * plane (tiles, lanes): + bias (lanes) + residual,
+ * relu, to bf16.
  */
-void cpu_winograd_output(const float *product, int index, int stride, int lanes, const float *bias,
-                         const uint16_t *const residual[4], int relu, uint16_t *const out[4]);
+void cpu_winograd_output(const float *product, size_t plane, int tiles, int lanes, const float *bias, int relu,
+                         const WinogradOutput *out);
 
 #endif
