@@ -3,8 +3,8 @@
  * PACK and UNPACK: a frame in device memory <-> (1,h,w,3) f32 in [-1,1]; backend/ref/frame.c says how chroma is
  * placed and codes are rounded. Compiled without contraction, in ref's order of operations: the same bytes.
  *
- * One thread per pixel, or per chroma sample. Four-byte pixels move in one access where the plane is aligned to four
- * bytes; everything else moves byte by byte, since planes and strides may lie anywhere.
+ * One thread per pixel, or in UNPACK of 4:2:0 per chroma sample. Four-byte pixels move in one access where the plane is
+ * aligned to four bytes; everything else moves byte by byte, since planes and strides may lie anywhere.
  */
 #include "device.h"
 
@@ -197,55 +197,65 @@ __device__ static float component_of(const float *rgb, const YonosYuv &k, int co
     return component == CB ? (b - luma) / (2.0f * (1.0f - k.kb)) : (r - luma) / (2.0f * (1.0f - k.kr));
 }
 
-/* The pixels under chroma sample i along one axis, and their weights: returns how many. */
-__device__ static int chroma_taps(int i, int size, bool cosited, int (&at)[3], float (&weight)[3]) {
-    int first = cosited ? 2 * i - 1 : 2 * i, count = cosited ? 3 : 2;
-    for (int k = 0; k < count; k++) {
-        at[k] = clamp_int(first + k, 0, size - 1);
-        weight[k] = !cosited || k == 1 ? 0.5f : 0.25f;
+/* The pixels under chroma sample i along one axis. Two of them are its own, one where the picture ends. */
+template <bool COSITED> struct Taps {
+    enum { COUNT = COSITED ? 3 : 2 };
+    int at[COUNT]; /* inside of the picture */
+    bool own[COUNT];
+
+    __device__ Taps(int i, int size) {
+        YONOS_UNROLL
+        for (int k = 0; k < COUNT; k++) {
+            int pixel = 2 * i + k - (COSITED ? 1 : 0);
+            at[k] = clamp_int(pixel, 0, size - 1);
+            own[k] = pixel == at[k] && pixel >= 2 * i;
+        }
     }
-    return count;
-}
+    __device__ static float weight(int k) { return !COSITED || k == 1 ? 0.5f : 0.25f; }
+};
 
-__device__ static float mean_chroma(const Frame &f, const float *in, int component, int y, int x) {
-    int ax[3], ay[3];
-    float wx[3], wy[3], sum = 0.0f;
-    int nx = chroma_taps(x, f.width, f.cosited_h, ax, wx), ny = chroma_taps(y, f.height, f.cosited_v, ay, wy);
-    for (int j = 0; j < ny; j++)
-        for (int i = 0; i < nx; i++)
-            sum += wy[j] * wx[i] *
-                   component_of(in + 3 * (static_cast<size_t>(ay[j]) * f.width + ax[i]), f.yuv, component);
-    return sum;
-}
-
-__global__ void unpack_luma(Frame f, const float *in) {
-    int x = blockIdx.x * ROW_THREADS + threadIdx.x, y = blockIdx.y;
-    if (x >= f.width)
-        return;
-    float luma = component_of(in + 3 * (static_cast<size_t>(y) * f.width + x), f.yuv, LUMA);
-    write_code(f, LUMA, y, x, luma * f.yuv.luma_range + f.yuv.luma_offset);
-}
-
-__global__ void unpack_chroma(Frame f, const float *in) {
+/* One chroma sample, and the luma of the two by two pixels that are its own: the picture is read once. */
+template <bool COSITED_H, bool COSITED_V> __global__ void unpack_420(Frame f, const float *in) {
     int x = blockIdx.x * ROW_THREADS + threadIdx.x, y = blockIdx.y;
     if (x >= (f.width + 1) / 2)
         return;
-    for (int component = CB; component <= CR; component++)
-        write_code(f, component, y, x,
-                   mean_chroma(f, in, component, y, x) * f.yuv.chroma_range + f.yuv.chroma_offset);
+    const YonosYuv &k = f.yuv;
+    Taps<COSITED_H> h(x, f.width);
+    Taps<COSITED_V> v(y, f.height);
+    float cb = 0.0f, cr = 0.0f;
+    YONOS_UNROLL
+    for (int j = 0; j < v.COUNT; j++)
+        YONOS_UNROLL
+        for (int i = 0; i < h.COUNT; i++) {
+            const float *rgb = in + 3 * (static_cast<size_t>(v.at[j]) * f.width + h.at[i]);
+            float weight = v.weight(j) * h.weight(i);
+            cb += weight * component_of(rgb, k, CB);
+            cr += weight * component_of(rgb, k, CR);
+            if (v.own[j] && h.own[i])
+                write_code(f, LUMA, v.at[j], h.at[i], component_of(rgb, k, LUMA) * k.luma_range + k.luma_offset);
+        }
+    write_code(f, CB, y, x, cb * k.chroma_range + k.chroma_offset);
+    write_code(f, CR, y, x, cr * k.chroma_range + k.chroma_offset);
+}
+
+template <bool COSITED_H, bool COSITED_V>
+static int launch_unpack_420(const Frame &f, const float *in, YonosCudaStream stream) {
+    dim3 grid(blocks_for((f.width + 1) / 2, ROW_THREADS), (f.height + 1) / 2);
+    return YONOS_LAUNCH((unpack_420<COSITED_H, COSITED_V>), grid, ROW_THREADS, 0, stream, f, in);
+}
+
+static int unpack_yuv(const Frame &f, const float *in, YonosCudaStream stream) {
+    if (f.cosited_v)
+        return f.cosited_h ? launch_unpack_420<true, true>(f, in, stream) : launch_unpack_420<false, true>(f, in, stream);
+    return f.cosited_h ? launch_unpack_420<true, false>(f, in, stream) : launch_unpack_420<false, false>(f, in, stream);
 }
 
 int yonos_cuda_unpack(const YonosFrame *frame, const YonosCudaTensor *x, const YonosCudaTensor *alpha,
                       YonosCudaStream stream) {
     Frame f = frame_argument(frame);
     const float *in = static_cast<const float *>(x->data);
-    dim3 grid = row_grid(x->shape, f.width);
-    if (f.info.layout != YONOS_LAYOUT_YUV420)
-        return YONOS_LAUNCH(unpack_packed, grid, ROW_THREADS, 0, stream, f, in,
-                            alpha ? static_cast<const float *>(alpha->data) : NULL);
-    int status = YONOS_LAUNCH(unpack_luma, grid, ROW_THREADS, 0, stream, f, in);
-    if (status)
-        return status;
-    dim3 chroma_grid(blocks_for((f.width + 1) / 2, ROW_THREADS), (f.height + 1) / 2);
-    return YONOS_LAUNCH(unpack_chroma, chroma_grid, ROW_THREADS, 0, stream, f, in);
+    if (f.info.layout == YONOS_LAYOUT_YUV420)
+        return unpack_yuv(f, in, stream);
+    return YONOS_LAUNCH(unpack_packed, row_grid(x->shape, f.width), ROW_THREADS, 0, stream, f, in,
+                        alpha ? static_cast<const float *>(alpha->data) : NULL);
 }

@@ -143,8 +143,9 @@ __device__ static inline void sum_pixels(const Column<T, N> &in, int pixels, int
     YONOS_UNROLL
     for (int half = S / 2; half > 0; half /= 2) {
         YONOS_UNROLL
-        for (int i = 0; i < N; i++)
-            if (i % S < half)
+        for (int part = 0; part < N; part += S)
+            YONOS_UNROLL
+            for (int i = part; i < part + half; i++)
                 v[i] += v[i + half];
     }
     YONOS_UNROLL
