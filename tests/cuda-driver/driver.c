@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A stand-in for the CUDA driver, libcuda.so.1, as far as GStreamer's CUDA library calls it for frames: contexts are
- * names, device memory is the host's. It comes from the backend's stand-in (tests/cuda-host), which knows whose context's
- * it is and refuses copies that leave it. So the way of frames in CUDA memory through the element is tested without
- * a GPU. What is not here fails with CUDA_ERROR_NOT_SUPPORTED.
+ * A stand-in for the CUDA driver, libcuda.so.1, as far as GStreamer's CUDA library (1.22 to 1.26) calls it for frames:
+ * contexts are names, device memory is the host's. It comes from the backend's stand-in (tests/cuda-host), which knows
+ * whose context's it is and refuses copies that leave it. Copies in a stream are done when it is waited for, no sooner.
+ * So the way of frames in CUDA memory through the element is tested without a GPU. What is not here fails with
+ * CUDA_ERROR_NOT_SUPPORTED, or is missing where the library does without: virtual memory, allocation in the order of
+ * streams, external memory.
  */
 #include <cuda.h>
 #include <gmodule.h>
@@ -157,29 +159,51 @@ API CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D *c) {
     return CUDA_SUCCESS;
 }
 
-API CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *copy, CUstream stream) {
-    (void)stream;
-    return cuMemcpy2D_v2(copy);
-}
-
 /* ---- streams ------------------------------------------------------------------------------------------- */
+
+struct CUstream_st {
+    GMutex lock;
+    GArray *copies; /* CUDA_MEMCPY2D, still to do */
+};
 
 API CUresult cuStreamCreate(CUstream *stream, unsigned flags) {
     (void)flags;
-    *stream = NULL;
+    *stream = g_new0(struct CUstream_st, 1);
+    (*stream)->copies = g_array_new(FALSE, FALSE, sizeof(CUDA_MEMCPY2D));
     return CUDA_SUCCESS;
 }
 
-#undef cuStreamDestroy /* the library asks for the old name */
-API CUresult cuStreamDestroy(CUstream stream) {
-    (void)stream;
+API CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *copy, CUstream stream) {
+    if (!stream || depth == 0)
+        return cuMemcpy2D_v2(copy);
+    g_mutex_lock(&stream->lock);
+    g_array_append_vals(stream->copies, copy, 1);
+    g_mutex_unlock(&stream->lock);
     return CUDA_SUCCESS;
 }
 
 API CUresult cuStreamSynchronize(CUstream stream) {
-    (void)stream;
-    return CUDA_SUCCESS;
+    if (!stream)
+        return CUDA_SUCCESS;
+    CUresult status = CUDA_SUCCESS;
+    g_mutex_lock(&stream->lock);
+    for (guint i = 0; status == CUDA_SUCCESS && i < stream->copies->len; i++)
+        status = cuMemcpy2D_v2(&g_array_index(stream->copies, CUDA_MEMCPY2D, i));
+    g_array_set_size(stream->copies, 0);
+    g_mutex_unlock(&stream->lock);
+    return status;
 }
+
+API CUresult cuStreamDestroy_v2(CUstream stream) {
+    CUresult status = cuStreamSynchronize(stream);
+    g_array_unref(stream->copies);
+    g_mutex_clear(&stream->lock);
+    g_free(stream);
+    return status;
+}
+
+#undef cuStreamDestroy /* GStreamer 1.22 asks for the old name */
+API CUresult cuStreamDestroy(CUstream stream) { return cuStreamDestroy_v2(stream); }
 
 /* ---- what frames do not need --------------------------------------------------------------------------- */
 
@@ -192,6 +216,13 @@ API CUresult cuStreamSynchronize(CUstream stream) {
 
 NOT_SUPPORTED(cuCtxDisablePeerAccess)
 NOT_SUPPORTED(cuCtxEnablePeerAccess)
+NOT_SUPPORTED(cuCtxGetLimit)
+NOT_SUPPORTED(cuCtxSetLimit)
+NOT_SUPPORTED(cuCtxSynchronize)
+NOT_SUPPORTED(cuEventCreate)
+NOT_SUPPORTED(cuEventDestroy_v2)
+NOT_SUPPORTED(cuEventRecord)
+NOT_SUPPORTED(cuEventSynchronize)
 NOT_SUPPORTED(cuGLGetDevices_v2)
 NOT_SUPPORTED(cuGraphicsGLRegisterBuffer)
 NOT_SUPPORTED(cuGraphicsGLRegisterImage)
@@ -201,7 +232,24 @@ NOT_SUPPORTED(cuGraphicsResourceSetMapFlags_v2)
 NOT_SUPPORTED(cuGraphicsSubResourceGetMappedArray)
 NOT_SUPPORTED(cuGraphicsUnmapResources)
 NOT_SUPPORTED(cuGraphicsUnregisterResource)
+NOT_SUPPORTED(cuIpcCloseMemHandle)
+NOT_SUPPORTED(cuIpcGetEventHandle)
+NOT_SUPPORTED(cuIpcGetMemHandle)
+NOT_SUPPORTED(cuIpcOpenEventHandle)
+NOT_SUPPORTED(cuIpcOpenMemHandle)
 NOT_SUPPORTED(cuLaunchKernel)
+NOT_SUPPORTED(cuMemcpyDtoDAsync_v2)
+NOT_SUPPORTED(cuMemcpyDtoD_v2)
+NOT_SUPPORTED(cuMemcpyDtoHAsync_v2)
+NOT_SUPPORTED(cuMemcpyDtoH_v2)
+NOT_SUPPORTED(cuMemcpyHtoDAsync_v2)
+NOT_SUPPORTED(cuMemcpyHtoD_v2)
+NOT_SUPPORTED(cuMemsetD2D16Async)
+NOT_SUPPORTED(cuMemsetD2D16_v2)
+NOT_SUPPORTED(cuMemsetD2D32Async)
+NOT_SUPPORTED(cuMemsetD2D32_v2)
+NOT_SUPPORTED(cuMemsetD2D8Async)
+NOT_SUPPORTED(cuMemsetD2D8_v2)
 NOT_SUPPORTED(cuModuleGetFunction)
 NOT_SUPPORTED(cuModuleLoadData)
 NOT_SUPPORTED(cuModuleUnload)
