@@ -4,7 +4,8 @@
  *
  * The number selects the noise and is a function of the frame alone, so that seeks, drops and restarts change no
  * pixel: stream time times the frame rate, rounded; with a variable frame rate (0/1) stream time in milliseconds;
- * without timestamps GST_BUFFER_OFFSET; without that too, a count since start or the last flush.
+ * without timestamps, or in a segment of bytes, GST_BUFFER_OFFSET; without that too, a count since start or the last
+ * flush.
  */
 #include "gstyonosmeta.h"
 #include "gstyonossr.h"
@@ -57,8 +58,10 @@ static guint choose_weight(GstYonosSR *self, const GstYonosSettings *settings, G
         return 0;
     if (settings->late_policy != GST_YONOS_LATE_FAST || !gst_base_transform_is_qos_enabled(GST_BASE_TRANSFORM(self)))
         return GST_YONOS_FADE_FRAMES;
-    GstClockTime time =
-        gst_segment_to_running_time(&GST_BASE_TRANSFORM(self)->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    const GstSegment *segment = &GST_BASE_TRANSFORM(self)->segment;
+    GstClockTime time = segment->format == GST_FORMAT_TIME
+                            ? gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer))
+                            : GST_CLOCK_TIME_NONE;
     GstClockTime mean = gst_yonos_stats_mean(self->stats);
     gint64 slack = clock_slack(self, time), kept = (gint64)gst_yonos_sr_keeping_time(self),
            cost = GST_CLOCK_TIME_IS_VALID(mean) ? (gint64)mean : 0;
@@ -85,7 +88,6 @@ static void apply_settings(GstYonosSR *self, const GstYonosSettings *settings) {
     yonos_upscaler_set_colour_fix(self->upscaler, settings->colour_fix);
     yonos_upscaler_set_reuse(self->upscaler, reuse);
 }
-
 
 /* Fades and compares with the resampled original, where asked for. */
 static gboolean mix(GstYonosSR *self, const GstYonosSettings *settings, guint weight, const GstVideoFrame *in,

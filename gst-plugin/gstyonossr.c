@@ -457,7 +457,9 @@ static gboolean gst_yonos_sr_transform_meta(GstBaseTransform *trans, GstBuffer *
 
 /* Controlled properties follow stream time. */
 static void gst_yonos_sr_before_transform(GstBaseTransform *trans, GstBuffer *buffer) {
-    GstClockTime time = gst_segment_to_stream_time(&trans->segment, GST_FORMAT_TIME, GST_BUFFER_TIMESTAMP(buffer));
+    GstClockTime time = GST_CLOCK_TIME_NONE;
+    if (trans->segment.format == GST_FORMAT_TIME)
+        time = gst_segment_to_stream_time(&trans->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     if (GST_CLOCK_TIME_IS_VALID(time))
         gst_object_sync_values(GST_OBJECT(trans), time);
 }

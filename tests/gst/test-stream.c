@@ -93,6 +93,23 @@ static void test_missing_timestamps(void) {
     gst_harness_teardown(h);
 }
 
+/* Raw frames out of a file come in a segment of bytes: times mean nothing there, frames are told apart by offset. */
+static void test_segment_of_bytes(void) {
+    static const char *const policies[] = {"late-policy=process", "late-policy=drop", "late-policy=fast"};
+    for (guint i = 0; i < G_N_ELEMENTS(policies); i++) {
+        g_autofree char *options = g_strdup_printf("noise-mode=per-frame colour-fix=none qos=true %s", policies[i]);
+        GstHarness *h = harness_new(options);
+        GstSegment segment;
+        gst_harness_set_src_caps_str(h, rgb);
+        gst_segment_init(&segment, GST_FORMAT_BYTES);
+        g_assert_true(gst_harness_push_event(h, gst_event_new_segment(&segment)));
+        GstBuffer *out = gst_harness_push_and_pull(h, frame_at(rgb, 400 * GST_MSECOND, 3));
+        assert_same(numbered(rgb, 120 * GST_MSECOND, none), bytes_of(out));
+        gst_buffer_unref(out);
+        gst_harness_teardown(h);
+    }
+}
+
 /* A segment that begins elsewhere changes no pixel, also for frames that begin before it. */
 static void test_segments(void) {
     GBytes *reference = numbered(rgb, 400 * GST_MSECOND, none);
@@ -671,6 +688,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/stream/frame-numbers", test_frame_numbers);
     g_test_add_func("/stream/missing-timestamps", test_missing_timestamps);
     g_test_add_func("/stream/segments", test_segments);
+    g_test_add_func("/stream/segment-of-bytes", test_segment_of_bytes);
     g_test_add_func("/stream/late-machine", test_late_machine);
     g_test_add_func("/stream/late-policies", test_late_policies);
     g_test_add_func("/stream/drop-warns", test_drop_warns);
