@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "picture.h"
+#include "remove-tree.h"
 #include "tiny-model.h"
 
 typedef struct {
@@ -191,6 +192,32 @@ static void test_alignment(void) {
     }
 }
 
+static void make_model(const char *place, const char *name) {
+    g_autofree char *inside = g_build_filename(place, name, NULL);
+    g_autofree char *index = g_build_filename(inside, "model_index.json", NULL);
+    g_assert_cmpint(g_mkdir_with_parents(inside, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(index, "{}", -1, NULL));
+}
+
+/* The models that there are, each once and in order, whatever order the folders have them in. */
+static void test_model_name(void) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *first = g_dir_make_tmp("yonos-XXXXXX", NULL), *second = g_dir_make_tmp("yonos-XXXXXX", NULL);
+    g_autofree char *path = g_strjoin(G_SEARCHPATH_SEPARATOR_S, first, second, NULL);
+    static const char *const names[] = {"d", "a", "e", "c"};
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+        make_model(first, names[i]);
+    make_model(second, "b");
+    make_model(second, "c");
+    g_setenv("YONOS_MODELS_PATH", path, TRUE);
+    g_assert_null(yonos_model_find("f", &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_FILE);
+    g_assert_nonnull(strstr(error->message, "models there: a, b, c, d, e"));
+    g_unsetenv("YONOS_MODELS_PATH");
+    remove_tree(first);
+    remove_tree(second);
+}
+
 int main(int argc, char **argv) {
     g_autoptr(GError) error = NULL;
     g_test_init(&argc, &argv, NULL);
@@ -202,6 +229,7 @@ int main(int argc, char **argv) {
         g_test_add_data_func(path, &option_cases[i], test_option);
     }
     g_test_add_func("/refusals/zero-threads", test_zero_threads);
+    g_test_add_func("/refusals/model-name", test_model_name);
     g_test_add_func("/refusals/sizes", test_sizes);
     g_test_add_func("/refusals/formats", test_formats);
     g_test_add_func("/refusals/frames", test_frames);
