@@ -54,8 +54,9 @@ static gboolean scratch_open(Scratch *scratch, const GstVideoInfo *info, GError 
     if (scratch->buffer && gst_video_frame_map(&scratch->frame, &scratch->info, scratch->buffer, GST_MAP_READWRITE))
         return TRUE;
     gst_clear_buffer(&scratch->buffer);
-    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY, "out of memory for a frame of %d x %d pixels of %s",
-                GST_VIDEO_INFO_WIDTH(info), GST_VIDEO_INFO_HEIGHT(info), GST_VIDEO_INFO_NAME(info));
+    g_set_error(error, YONOS_ERROR, YONOS_ERROR_MEMORY,
+                "out of memory for a frame of %d x %d pixels of %s; use a smaller frame", GST_VIDEO_INFO_WIDTH(info),
+                GST_VIDEO_INFO_HEIGHT(info), GST_VIDEO_INFO_NAME(info));
     return FALSE;
 }
 

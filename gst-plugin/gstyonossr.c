@@ -106,7 +106,7 @@ static void reset(GstYonosSR *self, YonosUpscaler *upscaler, gpointer cuda_conte
     self->latency = GST_CLOCK_TIME_NONE;
     GST_OBJECT_UNLOCK(self);
     self->counter = 0;
-    self->informed = FALSE;
+    self->refused = self->informed = FALSE;
     self->warned = 0;
     self->stats_time = g_get_monotonic_time();
     gst_yonos_stats_reset(self->stats);
@@ -377,16 +377,34 @@ static gboolean gst_yonos_sr_get_unit_size(GstBaseTransform *trans, GstCaps *cap
 }
 
 /* With bypass the networks wait for their first frame. */
-static gboolean prepare(GstYonosSR *self) {
-    g_autoptr(GError) error = NULL;
+static gboolean prepare(GstYonosSR *self, GError **error) {
     if (gst_yonos_sr_get_settings(self).bypass)
         return TRUE;
-    gboolean ready = gst_yonos_path_prepare(self->path, self->upscaler, &error);
-    if (!ready && !g_error_matches(error, YONOS_ERROR, YONOS_ERROR_CANCELLED))
-        gst_yonos_sr_post_error(self, error);
+    gboolean ready = gst_yonos_path_prepare(self->path, self->upscaler, error);
     if (ready)
         gst_yonos_sr_note_info(self);
     return ready;
+}
+
+static gboolean read_caps(GstCaps *in_caps, GstCaps *out_caps, GstVideoInfo *in, GstVideoInfo *out, GError **error) {
+    if (!gst_yonos_info(in, in_caps) || !gst_yonos_info(out, out_caps)) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT, "The caps cannot be read as raw video.");
+        return FALSE;
+    }
+    if (GST_VIDEO_INFO_IS_INTERLACED(in) || GST_VIDEO_INFO_IS_INTERLACED(out)) {
+        g_set_error(error, YONOS_ERROR, YONOS_ERROR_FORMAT,
+                    "Interlaced video cannot be upscaled: put deinterlace first.");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Sources offer refused caps again with every frame; one error is enough. */
+static void refuse(GstYonosSR *self, const GError *error) {
+    if (!self->refused && !g_error_matches(error, YONOS_ERROR, YONOS_ERROR_CANCELLED)) {
+        self->refused = TRUE;
+        gst_yonos_sr_post_error(self, error);
+    }
 }
 
 static void set_infos(GstYonosSR *self, const GstVideoInfo *in, const GstVideoInfo *out) {
@@ -406,17 +424,17 @@ static void set_infos(GstYonosSR *self, const GstVideoInfo *in, const GstVideoIn
 
 /* Where the engine is to read or write frames in CUDA memory, it works in their context: between two contexts it would
  * copy them. */
-static gboolean join_context(GstYonosSR *self) {
-    g_autoptr(GError) error = NULL;
+static gboolean join_context(GstYonosSR *self, const GstCaps *in_caps, const GstCaps *out_caps, GError **error) {
+    if (!self->info.device_frames || !gst_yonos_path_is_direct(self->path) ||
+        (!gst_yonos_caps_are_cuda(in_caps) && !gst_yonos_caps_are_cuda(out_caps)))
+        return TRUE;
     gpointer context = gst_yonos_cuda_get_handle(self->cuda, gst_yonos_sr_get_settings(self).cuda_device_id, TRUE);
     if (!context || context == self->cuda_context)
         return TRUE;
-    g_autoptr(YonosModel) model = gst_yonos_sr_get_model(self, &error);
-    YonosUpscaler *upscaler = model ? new_upscaler(self, model, context, &error) : NULL;
-    if (!upscaler) {
-        gst_yonos_sr_post_error(self, error);
+    g_autoptr(YonosModel) model = gst_yonos_sr_get_model(self, error);
+    YonosUpscaler *upscaler = model ? new_upscaler(self, model, context, error) : NULL;
+    if (!upscaler)
         return FALSE;
-    }
     GST_OBJECT_LOCK(self);
     YonosUpscaler *before = self->upscaler;
     self->upscaler = upscaler;
@@ -429,22 +447,19 @@ static gboolean join_context(GstYonosSR *self) {
 static gboolean gst_yonos_sr_set_caps(GstBaseTransform *trans, GstCaps *in_caps, GstCaps *out_caps) {
     GstYonosSR *self = GST_YONOS_SR(trans);
     GstVideoInfo in, out;
-    if (!gst_yonos_info(&in, in_caps) || !gst_yonos_info(&out, out_caps)) {
-        GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("The caps cannot be read as raw video."),
-                          ("%" GST_PTR_FORMAT " -> %" GST_PTR_FORMAT, in_caps, out_caps));
-        return FALSE;
+    g_autoptr(GError) error = NULL;
+    gboolean ok = read_caps(in_caps, out_caps, &in, &out, &error);
+    if (ok) {
+        gst_yonos_sr_push_frames(self); /* before the new caps, also where downstream asked for them */
+        ask_whether_live(self);
+        set_infos(self, &in, &out);
+        ok = join_context(self, in_caps, out_caps, &error) && prepare(self, &error);
     }
-    if (GST_VIDEO_INFO_IS_INTERLACED(&in) || GST_VIDEO_INFO_IS_INTERLACED(&out)) {
-        GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("Interlaced video cannot be upscaled: put deinterlace first."),
-                          (NULL));
-        return FALSE;
-    }
-    gst_yonos_sr_push_frames(self); /* before the new caps, also where downstream asked for them */
-    ask_whether_live(self);
-    set_infos(self, &in, &out);
-    gboolean on_device = self->info.device_frames && gst_yonos_path_is_direct(self->path) &&
-                         (gst_yonos_caps_are_cuda(in_caps) || gst_yonos_caps_are_cuda(out_caps));
-    return (!on_device || join_context(self)) && prepare(self);
+    if (ok)
+        self->refused = FALSE;
+    else
+        refuse(self, error);
+    return ok;
 }
 
 /* ---- frames ------------------------------------------------------------------------------------------ */

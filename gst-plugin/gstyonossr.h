@@ -75,7 +75,6 @@ typedef struct {
 typedef enum {
     GST_YONOS_WARNING_DROPPED = 1 << 0,
     GST_YONOS_WARNING_REUSE = 1 << 1,
-    GST_YONOS_WARNING_MODEL = 1 << 2,
 } GstYonosWarning;
 
 /* An output frame from its begin to the time when it is given out. */
@@ -117,6 +116,7 @@ struct _GstYonosSR {
     guint n_begun;
     gboolean discont;     /* of the latest input, as the base class sees it */
     guint64 counter;      /* frames without timestamp and offset since the last flush */
+    gboolean refused;     /* the latest caps, with an error that says why */
     gboolean informed;    /* the INFO message of this start is out */
     guint warned;         /* GstYonosWarning */
     gint64 stats_time;    /* monotonic microseconds of the latest stats message */

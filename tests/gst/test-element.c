@@ -87,6 +87,15 @@ static void test_interlaced(void) {
     g_autofree char *text = wait_for_message(bus, GST_MESSAGE_ERROR);
     g_assert_nonnull(text);
     g_assert_nonnull(strstr(text, "deinterlace"));
+    /* Told once, however often it is tried again, and again where something else was taken in between. */
+    g_assert_cmpint(gst_harness_push(h, frame_new(caps, 1)), !=, GST_FLOW_OK);
+    g_assert_null(wait_for_message(bus, GST_MESSAGE_ERROR));
+    gst_harness_set_src_caps_str(h, "video/x-raw,format=RGB,width=16,height=16,framerate=25/1");
+    gst_buffer_unref(gst_harness_push_and_pull(h, frame_new(caps, 2)));
+    gst_harness_set_src_caps_str(h, caps);
+    g_assert_cmpint(gst_harness_push(h, frame_new(caps, 3)), !=, GST_FLOW_OK);
+    g_autofree char *again = wait_for_message(bus, GST_MESSAGE_ERROR);
+    g_assert_cmpstr(again, ==, text);
     gst_element_set_bus(element, NULL);
     gst_harness_teardown(h);
 }
