@@ -6,6 +6,10 @@
 #
 #   sh latency.sh FILE [PROPERTIES OF YONOSSR...]
 set -eu
+if [ $# -lt 1 ]; then
+  echo "usage: $0 FILE [PROPERTIES OF YONOSSR...]" >&2
+  exit 2
+fi
 file=$1
 shift
 log=$(mktemp)

@@ -4,5 +4,11 @@
 #
 #   sh playbin.sh FILE [VIDEO-SINK [AUDIO-SINK]]
 set -eu
-exec gst-launch-1.0 -q playbin uri="file://$(realpath "$1")" video-filter="yonossr late-policy=fast" \
+if [ $# -lt 1 ]; then
+  echo "usage: $0 FILE [VIDEO-SINK [AUDIO-SINK]]" >&2
+  exit 2
+fi
+# Blanks, # and % in a name are escaped in its URI; so is every other byte here, but for the slashes.
+path=$(printf %s "$(realpath "$1")" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g; s:%2f:/:g')
+exec gst-launch-1.0 -q playbin uri="file://$path" video-filter="yonossr late-policy=fast" \
   video-sink="${2:-autovideosink}" audio-sink="${3:-autoaudiosink}"

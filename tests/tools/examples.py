@@ -77,6 +77,14 @@ class Lines(Case):
     def test_playbin(self):
         self.clip(10, seconds=1)
         self.run_it("sh", f"{ROOT}/examples/playbin.sh", "in.mp4", "fakesink", "fakesink")
+        os.rename(os.path.join(self.work, "in.mp4"), os.path.join(self.work, "a b#c%41\u00e9.mp4"))
+        self.run_it("sh", f"{ROOT}/examples/playbin.sh", "a b#c%41\u00e9.mp4", "fakesink", "fakesink")
+
+    def test_usage(self):
+        for script in ("playbin.sh", "file.sh", "latency.sh", "live/relay.sh"):
+            done = subprocess.run(["sh", f"{ROOT}/examples/{script}"], capture_output=True, text=True, timeout=LIMIT)
+            self.assertEqual(done.returncode, 2, script)
+            self.assertIn("usage: ", done.stderr)
 
     def test_demo(self):
         if not shutil.which("dpkg-query"):
@@ -97,6 +105,12 @@ class Lines(Case):
         self.assertEqual(self.count("filesrc location=out.mp4"), 60)
         about = self.run_it("gst-discoverer-1.0", "out.mp4")
         self.assertIn("audio #", about)
+
+    def test_silent_file(self):
+        self.launch("videotestsrc num-buffers=10 ! video/x-raw,width=48,height=32 ! x264enc ! mp4mux "
+                    "! filesink location=in.mp4")
+        self.run_it("sh", f"{ROOT}/examples/file.sh", "in.mp4", "out.mp4")
+        self.assertEqual(self.count("filesrc location=out.mp4"), 10)
 
     def test_latency(self):
         self.clip()
