@@ -69,17 +69,20 @@ static gboolean print_version(const char *name G_GNUC_UNUSED, const char *value 
     exit(0);
 }
 
-void tool_options_init(ToolOptions *o, GOptionContext *context) {
+void tool_options_init(ToolOptions *o, const ToolHelp *help, GOptionContext *context) {
+    static const ToolHelp engine = {"auto, cpu, cuda or ref (default: auto); auto:N or cuda:N for GPU N",
+                                    "per-frame (default) or static"};
+    if (!help)
+        help = &engine;
     *o = (ToolOptions){.tile_overlap = -1};
     const GOptionEntry entries[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
          "model folder, or the name of an installed model (default: yonos-lite-x2)", "DIR|NAME"},
-        {"backend", 'b', 0, G_OPTION_ARG_STRING, &o->backend,
-         "auto, cpu, cuda or ref (default: auto); auto:N or cuda:N for GPU N", "NAME"},
+        {"backend", 'b', 0, G_OPTION_ARG_STRING, &o->backend, help->backend, "NAME"},
         {"precision", 'p', 0, G_OPTION_ARG_STRING, &o->precision, "auto, f32, bf16 or f16 (default: auto)", "NAME"},
         {"threads", 't', 0, G_OPTION_ARG_INT, &o->threads, "1 to 256; 0: one per processor (default)", "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "of the noise (default: 0)", "N"},
-        {"noise-mode", 0, 0, G_OPTION_ARG_STRING, &o->noise_mode, "per-frame or static", "MODE"},
+        {"noise-mode", 0, 0, G_OPTION_ARG_STRING, &o->noise_mode, help->noise_mode, "MODE"},
         {"colour-fix", 0, 0, G_OPTION_ARG_STRING, &o->colour_fix,
          "default (the model's), none, adain, wavelet or back-projection", "NAME"},
         {"tile-size", 0, 0, G_OPTION_ARG_INT, &o->tile_size,
@@ -106,6 +109,12 @@ void tool_options_clear(ToolOptions *o) {
     g_clear_pointer(&o->precision, g_free);
     g_clear_pointer(&o->colour_fix, g_free);
     g_clear_pointer(&o->noise_mode, g_free);
+}
+
+gboolean tool_options_parse(GOptionContext *context, int *argc, char ***argv, GError **error) {
+    g_autoptr(GError) cause = NULL;
+    return g_option_context_parse(context, argc, argv, &cause) ||
+           yonos_fail(error, YONOS_ERROR_ARGUMENT, "%s; see --help", cause->message);
 }
 
 YonosModel *tool_open_model(const ToolOptions *o, GError **error) {

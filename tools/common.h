@@ -15,11 +15,19 @@ typedef struct {
     gint64 seed, frame;
 } ToolOptions;
 
-/* Adds the shared options to a context; `options` is filled by its parsing and freed by tool_options_clear(). */
-void tool_options_init(ToolOptions *options, GOptionContext *context);
+/* What --help says about options that not every tool takes alike. */
+typedef struct {
+    const char *backend, *noise_mode;
+} ToolHelp;
+
+/* Adds the shared options to a context; `options` is filled by its parsing and freed by tool_options_clear(). `help` is
+ * NULL for the tools that open the engine themselves. */
+void tool_options_init(ToolOptions *options, const ToolHelp *help, GOptionContext *context);
 /* --frame, for programs whose frames have no times. */
 void tool_options_add_frame(ToolOptions *options, GOptionContext *context);
 void tool_options_clear(ToolOptions *options);
+/* g_option_context_parse(), whose errors then point to --help. */
+gboolean tool_options_parse(GOptionContext *context, int *argc, char ***argv, GError **error);
 
 /* Words to values. Errors: ARGUMENT, listing the words. */
 gboolean tool_parse_precision(const char *word, YonosPrecision *precision, GError **error);

@@ -469,6 +469,8 @@ static gboolean run(const Options *o, GError **error) {
         return yonos_fail(error, YONOS_ERROR_ARGUMENT, "--width and --height must be given, 1 to 16384");
     if (o->frames < 1 || o->frames > 100000)
         return yonos_fail(error, YONOS_ERROR_ARGUMENT, "--frames is %d, but must be 1 to 100000", o->frames);
+    if (o->predict && o->json)
+        return yonos_fail(error, YONOS_ERROR_ARGUMENT, "--predict prints a table only: leave --json out");
     Bench b = {.options = o, .frame_ms = g_new0(double, o->frames)};
     gboolean ok = o->predict ? predict(&b, error) : measure(&b, error);
     if (ok && !o->predict) {
@@ -504,10 +506,10 @@ int main(int argc, char **argv) {
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_option_context_set_summary(context, "Measures the speed and memory of a model.");
     g_option_context_add_main_entries(context, entries, NULL);
-    tool_options_init(&o.common, context);
+    tool_options_init(&o.common, NULL, context);
     tool_options_add_frame(&o.common, context);
     GError *error = NULL;
-    gboolean ok = g_option_context_parse(context, &argc, &argv, &error);
+    gboolean ok = tool_options_parse(context, &argc, &argv, &error);
     if (ok && argc != 1)
         ok = yonos_fail(&error, YONOS_ERROR_ARGUMENT, "%s is not an option; see --help", argv[1]);
     ok = ok && run(&o, &error);

@@ -226,10 +226,10 @@ int main(int argc, char **argv) {
     g_option_context_set_summary(context,
                                  "Upscales one picture (.png or .safetensors) with a one-step diffusion model.");
     g_option_context_add_main_entries(context, entries, NULL);
-    tool_options_init(&options.common, context);
+    tool_options_init(&options.common, NULL, context);
     tool_options_add_frame(&options.common, context);
     GError *error = NULL;
-    gboolean ok = g_option_context_parse(context, &argc, &argv, &error);
+    gboolean ok = tool_options_parse(context, &argc, &argv, &error);
     if (ok && argc != 3)
         ok = yonos_fail(&error, YONOS_ERROR_ARGUMENT, "needs two files, INPUT and OUTPUT; see --help");
     ok = ok && run(&options, argv[1], argv[2], &error);

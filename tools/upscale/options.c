@@ -34,7 +34,9 @@ static void add_options(UpscaleOptions *o, GOptionContext *context) {
         G_OPTION_ENTRY_NULL};
     g_option_context_set_summary(context, summary);
     g_option_context_add_main_entries(context, entries, NULL);
-    tool_options_init(&o->model, context);
+    static const ToolHelp help = {"auto, cpu or cuda (default: auto); cuda:N for GPU N",
+                                  "per-frame or static (default)"};
+    tool_options_init(&o->model, &help, context);
 }
 
 static gboolean parse_share(UpscaleOptions *o, GError **error) {

@@ -12,8 +12,10 @@ GstElement *pipeline_new(const char *description, const char *about, GError **er
     g_autoptr(GError) cause = NULL;
     GstElement *pipeline = gst_parse_launch_full(description, NULL, GST_PARSE_FLAG_FATAL_ERRORS, &cause);
     if (!pipeline) {
-        upscale_fail(error, UPSCALE_FAILED, "%s: %s (is a package of GStreamer plugins missing?)", about,
-                     cause->message);
+        upscale_fail(error, UPSCALE_FAILED,
+                     "%s: %s (is a package of GStreamer plugins missing, or GST_PLUGIN_PATH not set to the folder of "
+                     "libgstyonossr.so?)",
+                     about, cause->message);
         return NULL;
     }
     g_object_set_data_full(G_OBJECT(pipeline), ABOUT, g_strdup(about), g_free);
