@@ -39,7 +39,7 @@ static gboolean parse_word(const char *option, const Word *words, const char *wo
     return yonos_fail(error, YONOS_ERROR_ARGUMENT, "--%s is %s, but must be one of: %s", option, word, known->str);
 }
 
-gboolean tool_parse_precision(const char *word, YonosPrecision *precision, GError **error) {
+static gboolean parse_precision(const char *word, YonosPrecision *precision, GError **error) {
     int value;
     if (!parse_word("precision", precisions, word, &value, error))
         return FALSE;
@@ -47,7 +47,7 @@ gboolean tool_parse_precision(const char *word, YonosPrecision *precision, GErro
     return TRUE;
 }
 
-gboolean tool_parse_colour_fix(const char *word, YonosColourFix *colour_fix, GError **error) {
+static gboolean parse_colour_fix(const char *word, YonosColourFix *colour_fix, GError **error) {
     int value;
     if (!parse_word("colour-fix", colour_fixes, word, &value, error))
         return FALSE;
@@ -124,7 +124,7 @@ YonosModel *tool_open_model(const ToolOptions *o, GError **error) {
 
 YonosBackend *tool_open_backend(const ToolOptions *o, GError **error) {
     YonosPrecision precision;
-    if (!tool_parse_precision(o->precision, &precision, error))
+    if (!parse_precision(o->precision, &precision, error))
         return NULL;
     if (o->max_vram < 0) {
         yonos_fail(error, YONOS_ERROR_ARGUMENT, "--max-vram is %d, but must be a number of MiB, or 0", o->max_vram);
@@ -144,7 +144,7 @@ gboolean tool_make_spec(const ToolOptions *o, const YonosBackend *backend, int w
                              .tile_size = o->tile_size,
                              .tile_overlap = o->tile_overlap,
                              .dtype = backend->dtype};
-    return tool_parse_colour_fix(o->colour_fix, &spec->colour_fix, error) &&
+    return parse_colour_fix(o->colour_fix, &spec->colour_fix, error) &&
            yonos_tile_options_check(o->tile_size, o->tile_overlap, error);
 }
 

@@ -29,9 +29,7 @@ void tool_options_clear(ToolOptions *options);
 /* g_option_context_parse(), whose errors then point to --help. */
 gboolean tool_options_parse(GOptionContext *context, int *argc, char ***argv, GError **error);
 
-/* Words to values. Errors: ARGUMENT, listing the words. */
-gboolean tool_parse_precision(const char *word, YonosPrecision *precision, GError **error);
-gboolean tool_parse_colour_fix(const char *word, YonosColourFix *colour_fix, GError **error);
+/* Word to value. Errors: ARGUMENT, listing the words. */
 gboolean tool_parse_noise_mode(const char *word, YonosNoiseMode *noise_mode, GError **error);
 
 /* The model and the backend that the options name. Errors: as yonos_model_open() and yonos_backend_open(). */

@@ -130,7 +130,7 @@ typedef enum {
     /* accumulator += ramp_y ramp_x tile, at the tile's place in the frame; pixels outside are dropped.
      * in: tile, accumulator; out is the accumulator's tensor, of one image for all tiles, or of one for each. */
     YONOS_OP_BLEND,
-    /* Standard normal field of yonos_noise_value(seed, frame, y, x, channel) at the tile's latent origin. */
+    /* The field of yonos_noise_normals() for seed and frame, from the tile's latent origin on. */
     YONOS_OP_NOISE,
     /* Frame in the caller's memory -> (1,h,w,3) in [-1,1], or its alpha (1,h,w,1) in [0,1]. */
     YONOS_OP_PACK,

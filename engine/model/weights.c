@@ -122,14 +122,6 @@ const YonosConst *yonos_weights_claim(YonosWeights *weights, GError **error, con
     return constant;
 }
 
-void yonos_weights_allow(YonosWeights *weights, const char *name) {
-    const YonosConst *constant = yonos_safetensors_find(weights->file, name);
-    g_mutex_lock(&weights->lock);
-    if (constant)
-        g_hash_table_add(weights->claimed, (gpointer)constant->name);
-    g_mutex_unlock(&weights->lock);
-}
-
 gboolean yonos_weights_finish(YonosWeights *weights, GError **error) {
     enum { SHOWN = 3 };
     g_autoptr(GString) names = g_string_new(NULL);

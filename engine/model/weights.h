@@ -29,9 +29,6 @@ int yonos_weights_rank(const YonosWeights *weights, const char *name);
 const YonosConst *yonos_weights_claim(YonosWeights *weights, GError **error, const char *name, int rank,
                                       const gint64 *dim);
 
-/* Claims a tensor that the file may have and no network needs. */
-void yonos_weights_allow(YonosWeights *weights, const char *name);
-
 /* TRUE when every tensor of the file has been claimed; else MODEL with the first names left over. */
 gboolean yonos_weights_finish(YonosWeights *weights, GError **error);
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# gst-inspect-1.0 lists every property of the list, each with a sentence and when it may change.
+# gst-inspect-1.0 lists every property, each with a sentence and when it may change.
 set -eu
 text=$(gst-inspect-1.0 yonossr)
 for property in model scale backend cuda-device-id max-vram threads precision seed noise-mode tile-size tile-overlap \
