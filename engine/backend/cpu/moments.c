@@ -4,7 +4,7 @@
  */
 #include "backend/cpu/moments.h"
 
-enum { MAX_BLOCKS = 64, BLOCK_ELEMENTS = 16384, FOLDED_LANES = 512 };
+enum { MAX_BLOCKS = 64, BLOCK_ELEMENTS = 16384, FOLDED_LANES = 128 };
 
 CpuMoments cpu_moments_plan(gsize pixels, int x_channels, int y_channels) {
     CpuMoments m = {.pixels = pixels, .c = x_channels + y_channels, .left = x_channels};
