@@ -4,10 +4,17 @@
  */
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/loops.h"
+#include "backend/cpu/norm_bf16.h"
 
-extern const CpuLoops cpu_loops_baseline;
 #if defined(__x86_64__)
-extern const CpuLoops cpu_loops_avx2, cpu_loops_avx512;
+/* AVX512's loops, with those that have intrinsics for bf16. */
+static gpointer loops_with_bf16(void) {
+    static CpuLoops loops;
+    loops = cpu_loops_avx512;
+    loops.name = "avx512_bf16";
+    loops.normalise = cpu_normalise_bf16;
+    return &loops;
+}
 #endif
 
 static gpointer choose(gpointer unused) {
@@ -15,6 +22,8 @@ static gpointer choose(gpointer unused) {
     const char *wanted = g_getenv("YONOS_CPU_ISA");
 #if defined(__x86_64__)
     gboolean any = !wanted || !*wanted;
+    if (cpu_has_bf16_pairs())
+        return loops_with_bf16();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512dq") && (any || strcmp(wanted, "avx512") == 0))
         return (gpointer)&cpu_loops_avx512;

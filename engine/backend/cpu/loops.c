@@ -210,7 +210,6 @@ static void unpack_bytes(const float *restrict in, int pixel_bytes, int r, int g
 #define LOOPS_STRING2(isa) #isa
 #define LOOPS_STRING(isa) LOOPS_STRING2(isa)
 
-extern const CpuLoops loops_name(cpu_loops);
 const CpuLoops loops_name(cpu_loops) = {
     .name = LOOPS_STRING(LOOPS_ISA),
     .load = load,

@@ -90,6 +90,9 @@ typedef struct {
     void (*noise_row)(guint64 seed, guint64 frame, int y, int x0, int width, int channels, float *out);
 } CpuLoops;
 
+/* The compiled sets; those of other processors are in no binary. */
+extern const CpuLoops cpu_loops_baseline, cpu_loops_avx2, cpu_loops_avx512;
+
 /* The best set this CPU has; YONOS_CPU_ISA=baseline|avx2|avx512 in the environment asks for a lower one. */
 const CpuLoops *cpu_loops(void);
 
