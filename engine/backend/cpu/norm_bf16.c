@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GROUP_NORM's loops with AVX512-BF16 intrinsics; see norm_bf16.h. The build compiles this file with the instruction set
- * on; callers check the CPU.
+ * GROUP_NORM's loops with AVX512-BF16 intrinsics; see norm_bf16.h. The build compiles this file with the instruction
+ * set on; callers check the CPU.
  */
 #include "backend/cpu/norm_bf16.h"
 
