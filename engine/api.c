@@ -18,6 +18,7 @@ enum {
 typedef struct {
     YonosFrameSpec spec;
     YonosPlan *plan;
+    char *warning; /* yonos_plan_fit()'s */
 } KeptPlan;
 
 struct _YonosUpscaler {
@@ -132,12 +133,17 @@ YonosUpscaler *yonos_upscaler_new(YonosModel *model, const YonosOptions *options
     return upscaler;
 }
 
+static void drop_plan(KeptPlan *kept) {
+    g_clear_pointer(&kept->plan, yonos_plan_free);
+    g_clear_pointer(&kept->warning, g_free);
+}
+
 void yonos_upscaler_free(YonosUpscaler *upscaler) {
     if (!upscaler)
         return;
     yonos_shared_lock(upscaler->shared);
     for (guint i = 0; i < KEPT_PLANS; i++)
-        yonos_plan_free(upscaler->kept[i].plan);
+        drop_plan(&upscaler->kept[i]);
     yonos_shared_unlock(upscaler->shared);
     yonos_shared_close(upscaler->shared);
     yonos_model_unref(upscaler->model);
@@ -182,12 +188,13 @@ static YonosPlan *get_plan(YonosUpscaler *upscaler, const YonosFrameSpec *spec, 
     while (oldest > 0 && is_in_flight(upscaler, upscaler->kept[oldest].plan))
         oldest--;
     move_to_front(upscaler, oldest);
-    g_clear_pointer(&upscaler->kept[0].plan, yonos_plan_free);
-    YonosPlan *plan = yonos_plan_fit(upscaler->backend, upscaler->model, spec, FALSE, error);
-    upscaler->kept[0] = (KeptPlan){*spec, plan};
+    drop_plan(&upscaler->kept[0]);
+    char *warning;
+    YonosPlan *plan = yonos_plan_fit(upscaler->backend, upscaler->model, spec, FALSE, &warning, error);
+    upscaler->kept[0] = (KeptPlan){*spec, plan, warning};
     if (!plan) { /* free places stand at the end */
         memmove(&upscaler->kept[0], &upscaler->kept[1], (KEPT_PLANS - 1) * sizeof upscaler->kept[0]);
-        upscaler->kept[KEPT_PLANS - 1].plan = NULL;
+        upscaler->kept[KEPT_PLANS - 1] = (KeptPlan){0};
     }
     return plan;
 }
@@ -370,4 +377,5 @@ void yonos_upscaler_get_info(const YonosUpscaler *upscaler, YonosUpscalerInfo *i
     info->peak_live_bytes = figures.peak_live_bytes;
     info->workspace_bytes = figures.workspace_bytes;
     info->flops = figures.flops;
+    info->warning = upscaler->kept[0].warning;
 }

@@ -5,7 +5,8 @@
 #include "fit.h"
 
 YonosPlan *yonos_plan_fit(YonosBackend *backend, YonosModel *model, const YonosFrameSpec *spec, gboolean keep,
-                          GError **error) {
+                          char **warning, GError **error) {
+    *warning = NULL;
     YonosFrameSpec smaller = *spec;
     g_autoptr(GError) first = NULL;
     for (;;) {
@@ -14,7 +15,7 @@ YonosPlan *yonos_plan_fit(YonosBackend *backend, YonosModel *model, const YonosF
         int side = graph ? MAX(graph->grid->tile_w, graph->grid->tile_h) : 0;
         YonosPlan *plan = graph ? yonos_plan_new(backend, graph, keep, &failure) : NULL;
         if (plan && smaller.tile_size != spec->tile_size)
-            g_warning("%s; tiles of %d pixels are used instead", first->message, side);
+            *warning = g_strdup_printf("%s; tiles of %d pixels are used instead", first->message, side);
         if (plan)
             return plan;
         gboolean memory = g_error_matches(failure, YONOS_ERROR, YONOS_ERROR_MEMORY);

@@ -10,11 +10,11 @@
 
 /*
  * A plan for frames of `spec`. Where memory does not suffice for the tiles, they are tried one by one, then smaller
- * ones, half the side each time, and a warning says so: another grid is another picture. `keep` as for
- * yonos_plan_new().
+ * ones, half the side each time; *warning says so then, because another grid is another picture, and is NULL else. To be
+ * freed. `keep` as for yonos_plan_new().
  * Errors: those of yonos_model_build_frame() and yonos_plan_new(); where nothing fits, the first one.
  */
 YonosPlan *yonos_plan_fit(YonosBackend *backend, YonosModel *model, const YonosFrameSpec *spec, gboolean keep,
-                          GError **error);
+                          char **warning, GError **error);
 
 #endif

@@ -109,6 +109,8 @@ YONOS_API int yonos_model_get_scale(const YonosModel *model);
 YONOS_API const char *yonos_model_get_name(const YonosModel *model);
 YONOS_API const char *yonos_model_get_folder(const YonosModel *model);
 YONOS_API const char *yonos_model_get_licence(const YonosModel *model);
+/* What users should know though the model works, such as weights that are not finite; NULL where there is nothing. */
+YONOS_API const char *yonos_model_get_warning(const YonosModel *model);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(YonosModel, yonos_model_unref)
 
@@ -165,6 +167,8 @@ typedef struct {
     double flops;             /* 2 x multiply-adds of the convolutions and matrix products of one frame */
     guint64 tiles_run, tiles_reused; /* of all frames so far; reused by yonos_upscaler_set_reuse() */
     gboolean device_frames;   /* frames may be in a CUDA device's memory */
+    const char *warning;      /* what is done instead of what was asked for, such as smaller tiles for want of memory; NULL:
+                                 nothing is. Lives until the next frame of another kind */
     gboolean asynchronous;    /* frames in flight are worked on by themselves; FALSE: yonos_upscaler_submit() works */
 } YonosUpscalerInfo;
 

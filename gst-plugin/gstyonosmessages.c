@@ -46,6 +46,10 @@ void gst_yonos_sr_warn_once(GstYonosSR *self, GstYonosWarning warning, const gch
     GST_ELEMENT_WARNING(self, STREAM, FAILED, ("%s", text), (NULL));
 }
 
+void gst_yonos_sr_post_warning(GstYonosSR *self, const gchar *text) {
+    GST_ELEMENT_WARNING(self, LIBRARY, SETTINGS, ("%s", text), (NULL));
+}
+
 /* ---- after a frame ---------------------------------------------------------------------------------- */
 
 /* Once, after the first upscaled frame: only then the expected speed is known. */

@@ -89,9 +89,17 @@ void gst_yonos_sr_note_info(GstYonosSR *self) {
         g_free(self->device);
         self->device = g_strdup(info.device);
     }
+    gboolean changed = g_strcmp0(self->warning, info.warning) != 0;
+    if (changed) {
+        g_free(self->warning);
+        self->warning = g_strdup(info.warning);
+    }
     self->info = info;
     self->info.device = self->device;
+    self->info.warning = self->warning;
     GST_OBJECT_UNLOCK(self);
+    if (changed && info.warning)
+        gst_yonos_sr_post_warning(self, info.warning);
 }
 
 /* What a run leaves behind does not reach the next one. */
@@ -135,6 +143,8 @@ static gboolean gst_yonos_sr_start(GstBaseTransform *trans) {
     }
     reset(self, upscaler, context);
     gst_yonos_sr_note_info(self);
+    if (yonos_model_get_warning(model))
+        gst_yonos_sr_post_warning(self, yonos_model_get_warning(model));
     if (shares_cpu(self))
         yonos_cpu_share_begin();
     GST_INFO_OBJECT(self, "model %s (x%d) on %s", yonos_model_get_name(model), yonos_model_get_scale(model),
@@ -512,6 +522,7 @@ static void gst_yonos_sr_finalize(GObject *object) {
     g_clear_pointer(&self->model, yonos_model_unref);
     g_free(self->model_name);
     g_free(self->device);
+    g_free(self->warning);
     gst_yonos_stats_free(self->stats);
     gst_yonos_cuda_free(self->cuda);
     G_OBJECT_CLASS(gst_yonos_sr_parent_class)->finalize(object);

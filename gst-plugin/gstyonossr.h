@@ -99,8 +99,9 @@ struct _GstYonosSR {
     gboolean model_changed;  /* while running: another model is opened at the next start */
     YonosUpscaler *upscaler; /* from start() to stop() */
     gpointer cuda_context;   /* that it works in; NULL: the device's primary one */
-    YonosUpscalerInfo info;  /* of the upscaler; device points to the next */
+    YonosUpscalerInfo info;  /* of the upscaler; device and warning point to the next */
     gchar *device;
+    gchar *warning;          /* the latest of the engine's that was posted; NULL while it has none */
     GstYonosLate late;
     GstVideoInfo in_info, out_info;
     GstVideoRectangle picture; /* in the output frame */
@@ -173,6 +174,8 @@ GstFlowReturn gst_yonos_sr_fail(GstYonosSR *self, const GError *error);
 void gst_yonos_sr_post_progress(GstYonosSR *self, GstProgressType type, const gchar *text);
 /* At most once per start. Streaming thread. */
 void gst_yonos_sr_warn_once(GstYonosSR *self, GstYonosWarning warning, const gchar *text);
+/* libyonos' warning as the element's. */
+void gst_yonos_sr_post_warning(GstYonosSR *self, const gchar *text);
 /* After a frame: information at the first upscaled one, statistics at their interval, the latency when it moved. */
 void gst_yonos_sr_post_after_frame(GstYonosSR *self);
 /* After a frame that took `time` microseconds, `engine` of them in the engine. */

@@ -3,6 +3,7 @@
  * Shared by the tools; see common.h.
  */
 #include "common.h"
+#include "fit.h"
 #include "yonos.h"
 
 #include <stdio.h>
@@ -134,6 +135,20 @@ YonosBackend *tool_open_backend(const ToolOptions *o, GError **error) {
     if (backend)
         backend->memory_limit = (gsize)o->max_vram << 20;
     return backend;
+}
+
+static void warn(const char *warning) {
+    if (warning)
+        g_printerr("%s: warning: %s\n", g_get_prgname(), warning);
+}
+
+YonosPlan *tool_plan_fit(YonosBackend *backend, YonosModel *model, const YonosFrameSpec *spec, gboolean keep,
+                         GError **error) {
+    g_autofree char *warning = NULL;
+    YonosPlan *plan = yonos_plan_fit(backend, model, spec, keep, &warning, error);
+    warn(yonos_model_get_warning(model));
+    warn(warning);
+    return plan;
 }
 
 gboolean tool_make_spec(const ToolOptions *o, const YonosBackend *backend, int width, int height, YonosFormat format,

@@ -32,6 +32,10 @@ gboolean tool_options_parse(GOptionContext *context, int *argc, char ***argv, GE
 /* Word to value. Errors: ARGUMENT, listing the words. */
 gboolean tool_parse_noise_mode(const char *word, YonosNoiseMode *noise_mode, GError **error);
 
+/* yonos_plan_fit(); its warning and the model's are printed. */
+YonosPlan *tool_plan_fit(YonosBackend *backend, YonosModel *model, const YonosFrameSpec *spec, gboolean keep,
+                         GError **error);
+
 /* The model and the backend that the options name. Errors: as yonos_model_open() and yonos_backend_open(). */
 YonosModel *tool_open_model(const ToolOptions *options, GError **error);
 YonosBackend *tool_open_backend(const ToolOptions *options, GError **error);

@@ -13,7 +13,6 @@
  */
 #include "common.h"
 #include "cost.h"
-#include "fit.h"
 
 #include <json-glib/json-glib.h>
 #include <stdio.h>
@@ -155,7 +154,7 @@ static gboolean make_spec(const Bench *b, YonosFrameSpec *spec, GError **error) 
 static YonosPlan *make_plan(Bench *b, GError **error) {
     YonosFrameSpec spec;
     if (!b->options->part)
-        return make_spec(b, &spec, error) ? yonos_plan_fit(b->backend, b->model, &spec, FALSE, error) : NULL;
+        return make_spec(b, &spec, error) ? tool_plan_fit(b->backend, b->model, &spec, FALSE, error) : NULL;
     YonosGraph *graph = build_part(b, error);
     return graph ? yonos_plan_new(b->backend, graph, FALSE, error) : NULL;
 }

@@ -11,7 +11,6 @@
  * Tensors of a tile get the suffix "@row,column" when there are several tiles.
  */
 #include "common.h"
-#include "fit.h"
 #include "picture.h"
 
 #include <stdio.h>
@@ -162,7 +161,7 @@ static gboolean run_picture(Runner *r, const ToolOptions *options, Picture *in, 
         !tool_make_spec(options, r->backend, in->width, in->height, in_frame.format, &spec, error))
         return FALSE;
     spec.external_noise = in->noise != NULL;
-    r->plan = yonos_plan_fit(r->backend, r->model, &spec, r->dump != NULL, error);
+    r->plan = tool_plan_fit(r->backend, r->model, &spec, r->dump != NULL, error);
     if (!r->plan || (in->noise && !supply_noise(r, in, error)))
         return FALSE;
     const YonosTileGrid *grid = yonos_plan_get_graph(r->plan)->grid;

@@ -281,3 +281,8 @@ int yonos_model_get_scale(const YonosModel *model) { return model->info.scale; }
 const char *yonos_model_get_name(const YonosModel *model) { return model->info.name; }
 const char *yonos_model_get_folder(const YonosModel *model) { return model->info.folder; }
 const char *yonos_model_get_licence(const YonosModel *model) { return model->info.licence; }
+
+const char *yonos_model_get_warning(const YonosModel *model) {
+    const char *warning = yonos_weights_get_warning(model->unet_weights);
+    return warning ? warning : yonos_weights_get_warning(model->vae_weights);
+}

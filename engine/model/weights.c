@@ -12,7 +12,7 @@ struct _YonosWeights {
     GMutex lock;
     GHashTable *claimed; /* names, owned by the file */
     GHashTable *derived; /* name -> YonosConst */
-    gboolean warned;
+    char *warning;
 };
 
 static void derived_free(gpointer data) {
@@ -43,6 +43,7 @@ void yonos_weights_free(YonosWeights *weights) {
     yonos_safetensors_free(weights->file);
     g_mutex_clear(&weights->lock);
     g_free(weights->path);
+    g_free(weights->warning);
     g_free(weights);
 }
 
@@ -92,17 +93,22 @@ static gboolean all_finite(const YonosConst *constant) {
 static void note_claim(YonosWeights *weights, const YonosConst *constant) {
     g_mutex_lock(&weights->lock);
     gboolean first = g_hash_table_add(weights->claimed, (gpointer)constant->name);
-    gboolean look = first && !weights->warned;
+    gboolean look = first && !weights->warning;
     g_mutex_unlock(&weights->lock);
     if (!look || all_finite(constant))
         return;
     g_mutex_lock(&weights->lock);
-    gboolean warn = !weights->warned;
-    weights->warned = TRUE;
+    if (!weights->warning)
+        weights->warning = g_strdup_printf("%s: tensor %s holds NaN or infinite values; the picture may turn black",
+                                           weights->path, constant->name);
     g_mutex_unlock(&weights->lock);
-    if (warn)
-        g_warning("%s: tensor %s holds NaN or infinite values; the picture may turn black", weights->path,
-                  constant->name);
+}
+
+const char *yonos_weights_get_warning(YonosWeights *weights) {
+    g_mutex_lock(&weights->lock);
+    const char *warning = weights->warning;
+    g_mutex_unlock(&weights->lock);
+    return warning;
 }
 
 const YonosConst *yonos_weights_claim(YonosWeights *weights, GError **error, const char *name, int rank,

@@ -23,11 +23,12 @@ int yonos_weights_rank(const YonosWeights *weights, const char *name);
 
 /*
  * The tensor `name`, whose shape must be the `rank` dimensions given (as gint64). NULL with `error` set
- * (MODEL: missing or of another shape). On the first claim it is looked through for values that are not
- * finite, with one warning for each file.
+ * (MODEL: missing or of another shape). On the first claim it is looked through for values that are not finite.
  */
 const YonosConst *yonos_weights_claim(YonosWeights *weights, GError **error, const char *name, int rank,
                                       const gint64 *dim);
+/* About the first tensor with such values; NULL while none was found. Lives as long as the weights. */
+const char *yonos_weights_get_warning(YonosWeights *weights);
 
 /* TRUE when every tensor of the file has been claimed; else MODEL with the first names left over. */
 gboolean yonos_weights_finish(YonosWeights *weights, GError **error);

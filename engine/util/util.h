@@ -4,8 +4,8 @@
  *
  * Errors: functions that can fail return gboolean or a pointer, take GError **error last,
  * and set it in the YONOS_ERROR domain with yonos_fail(). Misuse by the programmer is
- * g_return_val_if_fail(). Log: g_debug() for developers, g_info() once per start,
- * g_warning() once per cause; never per frame.
+ * g_return_val_if_fail(). Log: g_debug() for developers, g_info() once per start; never
+ * per frame. What users should know is a warning that callers ask for.
  */
 #ifndef YONOS_UTIL_H
 #define YONOS_UTIL_H

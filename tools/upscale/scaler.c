@@ -4,6 +4,7 @@
  */
 #include "scaler.h"
 #include "pipeline.h"
+#include "progress.h"
 
 #include <stdlib.h>
 
@@ -72,6 +73,17 @@ static gboolean configure(GstElement *element, const UpscaleOptions *o, GError *
            set_number(element, "max-vram", m->max_vram, error);
 }
 
+/* Says the element's warnings at once, in whichever thread they come. */
+static GstBusSyncReply say_warning(GstBus *bus G_GNUC_UNUSED, GstMessage *message, gpointer data G_GNUC_UNUSED) {
+    if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_WARNING)
+        return GST_BUS_PASS;
+    g_autoptr(GError) warning = NULL;
+    gst_message_parse_warning(message, &warning, NULL);
+    progress_say(NULL, "warning: %s", warning->message);
+    gst_message_unref(message);
+    return GST_BUS_DROP;
+}
+
 Scaler *scaler_new(const UpscaleOptions *options, GError **error) {
     g_autofree char *description = g_strdup_printf("appsrc name=source ! videoconvert ! yonossr name=scale "
                                                    "! appsink name=sink sync=false qos=false max-buffers=%d",
@@ -83,6 +95,8 @@ Scaler *scaler_new(const UpscaleOptions *options, GError **error) {
     *s = (Scaler){pipeline, pipeline_get(pipeline, "source"), pipeline_get(pipeline, "scale"),
                   pipeline_get(pipeline, "sink")};
     pipeline_limit_source(s->source, QUEUED_FRAMES);
+    g_autoptr(GstBus) bus = gst_element_get_bus(pipeline);
+    gst_bus_set_sync_handler(bus, say_warning, NULL, NULL);
     /* Opening the model is part of going to READY or PAUSED; PAUSED itself is reached with the first frame. */
     gboolean ok = configure(s->element, options, error);
     if (ok && gst_element_set_state(pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
