@@ -39,7 +39,8 @@ static gboolean set_number(GstElement *element, const char *property, gint64 num
     g_value_init(&wide, G_TYPE_INT64);
     g_value_set_int64(&wide, number);
     g_value_init(&value, G_PARAM_SPEC_VALUE_TYPE(spec));
-    if (!g_value_transform(&wide, &value) || g_param_value_validate(spec, &value))
+    if ((number < 0 && G_IS_PARAM_SPEC_UINT64(spec)) || !g_value_transform(&wide, &value) ||
+        g_param_value_validate(spec, &value))
         return upscale_fail(error, UPSCALE_USAGE, "--%s is %s, which is out of range; see gst-inspect-1.0 yonossr",
                             property, text);
     g_object_set_property(G_OBJECT(element), property, &value);
