@@ -211,15 +211,22 @@ static gboolean claim_tensors(YonosModel *model, GError **error) {
     return yonos_weights_finish(model->unet_weights, error) && yonos_weights_finish(model->vae_weights, error);
 }
 
+static gboolean is_model_folder(const YonosModel *model, GError **error) {
+    g_autofree char *index = part_path(model, NULL, "model_index.json");
+    if (!g_file_test(model->key, G_FILE_TEST_IS_DIR))
+        return yonos_fail(error, YONOS_ERROR_FILE, "%s: there is no such model folder", model->key);
+    return g_file_test(index, G_FILE_TEST_EXISTS) ||
+           yonos_fail(error, YONOS_ERROR_FILE, "%s: this is no model folder, as there is no model_index.json in it",
+                      model->key);
+}
+
 static YonosModel *load(const char *key, GError **error) {
     YonosModel *model = g_new0(YonosModel, 1);
     model->references = 1;
     model->key = g_strdup(key);
     model->info.folder = g_strdup(key);
-    if (!g_file_test(key, G_FILE_TEST_IS_DIR))
-        yonos_fail(error, YONOS_ERROR_FILE, "%s: there is no such model folder", key);
-    else if (read_index(model, error) && read_networks(model, error) && read_prompt(model, error) &&
-             check_parts(model, error)) {
+    if (is_model_folder(model, error) && read_index(model, error) && read_networks(model, error) &&
+        read_prompt(model, error) && check_parts(model, error)) {
         fill_info(model);
         if (claim_tensors(model, error))
             return model;

@@ -181,7 +181,7 @@ typedef struct {
 
 static const Case cases[] = {
     /* files */
-    {"no-index", INDEX, REMOVE, NULL, NULL, ACCESS, {"No such file"}},
+    {"no-index", INDEX, REMOVE, NULL, NULL, ACCESS, {"this is no model folder"}},
     {"no-unet-config", UNET, REMOVE, NULL, NULL, ACCESS, {"No such file"}},
     {"no-vae-config", VAE, REMOVE, NULL, NULL, ACCESS, {"No such file"}},
     {"no-scheduler", SCHEDULER, REMOVE, NULL, NULL, ACCESS, {"No such file"}},
