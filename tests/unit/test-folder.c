@@ -36,6 +36,7 @@ static void test_whole(void) {
     g_assert_cmpstr(yonos_model_get_name(model), ==, "tiny");
     g_assert_cmpstr(yonos_model_get_licence(model), ==, "CC0-1.0");
     g_assert_null(yonos_model_get_warning(model));
+    g_assert_cmpstr(yonos_model_get_folder(model), ==, folder);
     g_assert_cmpint(yonos_model_get_scale(model), ==, 2);
     g_assert_cmpint(info->timestep, ==, 999);
     g_assert_cmpint(info->conditioning, ==, YONOS_CONDITIONING_CONCAT_LATENT);
