@@ -8,7 +8,7 @@ OWN = {  # this project's kernels (cuda/kernels): global C++ names, which no lib
     "group norm": "part_moments group_moments group_norm_apply group_norm_whole",
     "layer norm": "layer_norm",
     "pack": "pack_colour pack_alpha",
-    "unpack": "unpack_packed unpack_luma unpack_chroma",
+    "unpack": "unpack_packed unpack_420",
     "resize": "resize_columns resize_rows upsample_nearest",
     "pointwise": "affine_eight affine_single epilogue_eight epilogue_single geglu_eight geglu_single concat_units "
                  "pad_channels_eight pad_channels_single fill noise",
