@@ -67,6 +67,35 @@ void picture_fill_noise(Picture *picture, guint32 seed) {
     g_rand_free(rand);
 }
 
+static int sample_bytes(const YonosFormatInfo *info) {
+    return info->layout == YONOS_LAYOUT_PACKED_F32 ? (int)sizeof(float) : info->depth > 8 ? (int)sizeof(guint16) : 1;
+}
+
+/* `code` is one of 8 bits. */
+static void set_sample(const YonosFormatInfo *info, guint8 *at, int code) {
+    float value = (float)code / 255.0f;
+    guint16 deep = info->depth > 8 ? GUINT16_TO_LE((guint16)(code << (info->depth - 8 + info->shift))) : 0;
+    if (info->layout == YONOS_LAYOUT_PACKED_F32)
+        memcpy(at, &value, sizeof value);
+    else if (info->depth > 8)
+        memcpy(at, &deep, sizeof deep);
+    else
+        *at = (guint8)code;
+}
+
+void picture_fill_ramp(Picture *picture, guint32 seed) {
+    const YonosFormatInfo *info = yonos_format_get_info(picture->frame.format);
+    int bytes = sample_bytes(info);
+    for (int i = 0; i < info->planes; i++) {
+        int row_bytes = (int)yonos_format_row_bytes(info, i, picture->frame.width);
+        int components = info->pixel_bytes > 0 ? info->pixel_bytes / bytes : info->semi_planar && i == 1 ? 2 : 1;
+        for (int y = 0; y < yonos_format_rows(info, i, picture->frame.height); y++)
+            for (int k = 0; k < row_bytes / bytes; k++)
+                set_sample(info, row_of(picture, i, y) + k * bytes,
+                           (40 + k / components * 3 + y * 2 + (i + k % components) * 20 + (int)seed * 7) % 200);
+    }
+}
+
 static float smooth_value(int y, int x, int c) {
     double wave = 0.5 + 0.2 * sin(0.21 * x + 0.9 * c) + 0.15 * cos(0.17 * y - 0.3 * c) + 0.1 * sin(0.05 * (x + y));
     return (float)(x > 20 + y / 2 ? wave : 1.0 - wave);

@@ -28,6 +28,8 @@ void picture_free(Picture *picture);
 
 /* Random samples that follow from `seed` alone; the same picture in every layout. */
 void picture_fill_noise(Picture *picture, guint32 seed);
+/* A ramp that moves with `seed`: small steps are neighbouring frames of a clip. */
+void picture_fill_ramp(Picture *picture, guint32 seed);
 /* Waves and an edge, as a photo has them; the same in every layout. RGB formats only. */
 void picture_fill_smooth(Picture *picture);
 

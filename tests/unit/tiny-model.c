@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The tiny model folder of tiny-model.h: configs as text, tensors as a list of names and shapes.
+ *
+ * The input has to go all the way to the picture (test-tiny-model.c). So layers keep the size of what they are given (He
+ * et al. 2015), biases are small beside it, and the last layer stays in the middle of the range of codes.
  */
 #include "tiny-model.h"
 
+#include <math.h>
+
 #include "remove-tree.h"
+
+enum {
+    SEED = 11, /* by which no ReLU is closed and no latent clamped for whole pictures */
+    LATENT = 2 /* channels */
+};
+
+#define NOISE_SHARE 0.1f /* of the first layer's weights: of the size of the others, the noise drowns the latent */
 
 typedef struct {
     const char *name;
@@ -22,11 +34,13 @@ typedef struct {
 #define ATTENTION(path, i)                                                                                             \
     {path ".to_q.weight", 2, {4, 4}}, {path ".to_k.weight", 2, {4, i}}, {path ".to_v.weight", 2, {4, i}},             \
         LAYER(path ".to_out.0", 4, 4)
+#define FIRST "conv_in"
+#define LAST "decoder.layers.6"
 #define T "mid_block.attentions.0"
 #define TB T ".transformer_blocks.0"
 
 static const Spec unet_tensors[] = {
-    CONV("conv_in", 4, 4, 3),
+    CONV(FIRST, 4, 2 * LATENT, 3),
     LAYER("time_embedding.linear_1", 16, 4),
     LAYER("time_embedding.linear_2", 16, 16),
     RESNET("down_blocks.0.resnets.0", 4),
@@ -47,7 +61,7 @@ static const Spec unet_tensors[] = {
     RESNET("up_blocks.0.resnets.1", 8),
     CONV("up_blocks.0.resnets.1.conv_shortcut", 4, 8, 1),
     NORM("conv_norm_out", 4),
-    CONV("conv_out", 2, 4, 3),
+    CONV("conv_out", LATENT, 4, 3),
 };
 
 #define BLOCK(path) CONV(path ".conv.0", 4, 4, 3), CONV(path ".conv.2", 4, 4, 3), CONV(path ".conv.4", 4, 4, 3)
@@ -57,12 +71,12 @@ static const Spec vae_tensors[] = {
     BLOCK("encoder.layers.1"),
     {"encoder.layers.2.weight", 4, {4, 4, 3, 3}},
     BLOCK("encoder.layers.3"),
-    CONV("encoder.layers.4", 2, 4, 3),
-    CONV("decoder.layers.0", 4, 2, 3),
+    CONV("encoder.layers.4", LATENT, 4, 3),
+    CONV("decoder.layers.0", 4, LATENT, 3),
     BLOCK("decoder.layers.2"),
     {"decoder.layers.4.weight", 4, {4, 4, 3, 3}},
     BLOCK("decoder.layers.5"),
-    CONV("decoder.layers.6", 3, 4, 3),
+    CONV(LAST, 3, 4, 3),
 };
 
 static const Spec prompt_tensors[] = {{"prompt_embeds", 3, {1, 5, 6}}};
@@ -102,19 +116,40 @@ static void write_text(const char *folder, const char *file, const char *text) {
     tiny_model_write(folder, file, text, strlen(text));
 }
 
+/* A tensor's values lie around a centre, as far away as the bound. */
+static double centre_of(const Spec *spec) {
+    gboolean is_norm = spec->rank == 1 && g_str_has_suffix(spec->name, ".weight");
+    return is_norm ? 1.0 : g_str_equal(spec->name, LAST ".bias") ? 0.5 : 0.0;
+}
+
+static double bound_of(const Spec *spec) {
+    gint64 inputs = 1;
+    for (int i = 1; i < spec->rank; i++)
+        inputs *= spec->dim[i];
+    double bound = spec->rank == 1 ? 0.1 : sqrt(6.0 / (double)inputs);
+    return g_str_equal(spec->name, LAST ".weight") ? 0.1 * bound : bound;
+}
+
+static float *weights_new(const Spec *spec, gsize count, GRand *random) {
+    float *data = g_new(float, count);
+    double centre = centre_of(spec), bound = bound_of(spec);
+    for (gsize i = 0; i < count; i++)
+        data[i] = (float)(centre + g_rand_double_range(random, -bound, bound));
+    if (g_str_equal(spec->name, FIRST ".weight")) /* (4, noise and latent, 3, 3) */
+        for (gsize i = 0; i < count; i++)
+            data[i] *= i / 9 % (2 * LATENT) < LATENT ? NOISE_SHARE : 1.0f;
+    return data;
+}
+
 static void write_weights(const char *folder, const char *file, const Spec *specs, guint count) {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GRand) random = g_rand_new_with_seed(1);
+    g_autoptr(GRand) random = g_rand_new_with_seed(SEED);
     g_autofree YonosConst *tensors = g_new0(YonosConst, count);
     g_autofree const YonosConst **list = g_new(const YonosConst *, count);
     for (guint i = 0; i < count; i++) {
         tensors[i] = (YonosConst){.name = specs[i].name, .dtype = YONOS_DTYPE_F32, .rank = specs[i].rank};
         memcpy(tensors[i].dim, specs[i].dim, sizeof specs[i].dim);
-        gsize n = yonos_const_count(&tensors[i]);
-        float *data = g_new(float, n);
-        for (gsize j = 0; j < n; j++)
-            data[j] = (float)g_rand_double_range(random, -0.2, 0.2);
-        tensors[i].data = data;
+        tensors[i].data = weights_new(&specs[i], yonos_const_count(&tensors[i]), random);
         list[i] = &tensors[i];
     }
     g_autofree char *path = g_build_filename(folder, file, NULL);

@@ -3,7 +3,8 @@
  * A complete model folder of a few kilobytes, written by the tests themselves.
  *
  * U-Net: one level of 4 channels, a middle block with cross-attention (2 heads, prompt of 6 channels).
- * Autoencoder: AutoencoderTiny, two levels, 2 latent channels. Weights are small seeded random numbers.
+ * Autoencoder: AutoencoderTiny, two levels, 2 latent channels. Weights are seeded random numbers by which pictures
+ * follow from the input, and a little from the noise (test-tiny-model.c).
  */
 #ifndef TINY_MODEL_H
 #define TINY_MODEL_H
