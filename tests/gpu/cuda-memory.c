@@ -111,12 +111,10 @@ static void share(GstHarness *h, GstCudaContext *cuda) {
     gst_context_unref(context);
 }
 
-/* The clip through a new element that has `context`; its frames in CUDA memory come from `source`. A model of random
- * weights may give one picture for all: the colour fix does not. */
+/* The clip through a new element that has `context`; its frames in CUDA memory come from `source`. */
 static GByteArray *play(const char *model, GstCudaContext *context, GstCudaContext *source, const char *format,
                         gboolean in_cuda, gboolean out_cuda, const char *options) {
-    g_autofree char *line =
-        g_strdup_printf("yonossr model=%s backend=cuda qos=false colour-fix=wavelet %s", model, options);
+    g_autofree char *line = g_strdup_printf("yonossr model=%s backend=cuda qos=false %s", model, options);
     g_autofree char *in_text = caps_text(in_cuda, format, 1), *out_text = caps_text(out_cuda, format, 2);
     GstCaps *in_caps = gst_caps_from_string(in_text), *out_caps = gst_caps_from_string(out_text);
     GByteArray *bytes = g_byte_array_new();

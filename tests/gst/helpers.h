@@ -23,6 +23,10 @@ int run_tests(void);
 /* yonossr with the tiny model, one thread, f32, no QoS, and the properties in `extra`. */
 GstHarness *harness_new(const char *extra);
 
+/* The same, but whatever the networks are given they give grey, and back-projection gives it the input's colours: frames
+ * of one colour come out in that colour, so that every conversion on the way shows. */
+GstHarness *grey_harness_new(const char *extra);
+
 /* Raw video caps at 25 frames per second; `extra` is appended. Free with g_free(). */
 char *caps_text(const char *format, int width, int height, const char *extra);
 
@@ -37,7 +41,9 @@ GBytes *run_one(const char *options, const char *caps, int seed);
 /* Frees both. */
 void assert_same(GBytes *a, GBytes *b);
 /* Of bytes. */
-int largest_difference(GBytes *a, GBytes *b);
+double mean_difference(GBytes *a, GBytes *b);
+/* Of the bytes, those that are not the same: 0 to 1. */
+double differing_part(GBytes *a, GBytes *b);
 
 /* The text of the next error, warning or info message; NULL when there is none. Free with g_free(). */
 char *wait_for_message(GstBus *bus, GstMessageType type);
