@@ -216,12 +216,13 @@ static void assert_done(YonosUpscaler *upscaler, Picture *out, Picture *const *e
 /* Two frames at a time give the pixels of one at a time, whatever changes between them. */
 static void test_flight(void) {
     enum { FRAMES = 12 };
-    g_autoptr(YonosUpscaler) alone = open_flight_upscaler(), upscaler = open_flight_upscaler();
+    g_autoptr(YonosUpscaler) upscaler = open_flight_upscaler();
     Picture *expected[FRAMES], *before = NULL;
     YonosUpscalerInfo info;
     yonos_upscaler_get_info(upscaler, &info);
     g_assert_cmpint(info.asynchronous, ==, g_str_equal(info.backend, "cuda"));
     for (int i = 0; i < FRAMES; i++) {
+        g_autoptr(YonosUpscaler) alone = open_flight_upscaler(); /* a new one: no other frame was in its memory */
         g_autoptr(Picture) in = clip_frame(alone, i);
         expected[i] = upscale(alone, in, PICTURE_TIGHT, (guint64)i);
     }
