@@ -23,8 +23,8 @@ int run_tests(void);
 /* yonossr with the tiny model, one thread, f32, no QoS, and the properties in `extra`. */
 GstHarness *harness_new(const char *extra);
 
-/* The same, but whatever the networks are given they give grey, and back-projection gives it the input's colours: frames
- * of one colour come out in that colour, so that every conversion on the way shows. */
+/* The same, but whatever the networks are given they give grey, and back-projection gives it the input's colours:
+ * frames of one colour come out in that colour, so that every conversion on the way shows. */
 GstHarness *grey_harness_new(const char *extra);
 
 /* Raw video caps at 25 frames per second; `extra` is appended. Free with g_free(). */

@@ -124,8 +124,8 @@ static int tolerance(const GstVideoInfo *a, const GstVideoInfo *b) {
     return 65536 * 5 / (1 << MIN(depth, 12)) + 16;
 }
 
-/* How far off a frame is from the start: rounded, and by GStreamer's converter, which swaps the last chroma samples of NV61
- * of an odd width (1.22). */
+/* How far off a frame is from the start: by rounding, and by GStreamer's converter, which swaps the last chroma samples
+ * of NV61 of an odd width (1.22). */
 static int own_loss(GstVideoInfo *info, Colour colour, gboolean alpha) {
     GstVideoRectangle all = {0, 0, info->width, info->height};
     GstBuffer *buffer = flat_new(info, colour);
@@ -605,8 +605,8 @@ static GBytes *picture_of(const char *format, int seed) {
     return bytes;
 }
 
-/* Frames that follow each other come out different in every format, but for the high bytes of words of 10 bits. Tests that
- * compare pictures rely on it. */
+/* Frames that follow each other come out different in every format, but for the high bytes of words of 10 bits. Tests
+ * that compare pictures rely on it. */
 static void test_neighbours(void) {
     g_autoptr(GPtrArray) formats = all_formats();
     for (guint i = 0; i < formats->len; i++) {

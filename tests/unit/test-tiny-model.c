@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The tiny model's pictures show which frame they are of: those of neighbouring frames differ by whole codes in most
- * samples, and so do those of one frame with other noise; hardly a sample lies at an end of the range. Tests that compare
- * pictures rely on it.
+ * samples, and so do those of one frame with other noise; hardly a sample lies at an end of the range. Tests that
+ * compare pictures rely on it.
  */
 #include <math.h>
 

@@ -2,8 +2,8 @@
 /*
  * The tiny model folder of tiny-model.h: configs as text, tensors as a list of names and shapes.
  *
- * The input has to go all the way to the picture (test-tiny-model.c). So layers keep the size of what they are given (He
- * et al. 2015), biases are small beside it, and the last layer stays in the middle of the range of codes.
+ * The input has to go all the way to the picture (test-tiny-model.c). So layers keep the size of what they are given
+ * (He et al. 2015), biases are small beside it, and the last layer stays in the middle of the range of codes.
  */
 #include "tiny-model.h"
 
@@ -12,8 +12,8 @@
 #include "remove-tree.h"
 
 enum {
-    SEED = 11, /* by which no ReLU is closed and no latent clamped for whole pictures */
-    LATENT = 2 /* channels */
+    SEED = 11,  /* tried out: with so few channels others lose much of the input */
+    LATENT = 2, /* channels */
 };
 
 #define NOISE_SHARE 0.1f /* of the first layer's weights: of the size of the others, the noise drowns the latent */
