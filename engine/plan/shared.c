@@ -69,12 +69,13 @@ static YonosShared *open_shared(Key key, GError **error) {
 
 YonosShared *yonos_shared_open(gconstpointer model, const YonosOptions *o, GError **error) {
     g_autofree char *name = canonical(o->backend ? o->backend : "auto");
+    gboolean device = g_str_has_prefix(name, "cuda:"), host = !device && !g_str_has_prefix(name, "auto:");
     Key key = {.model = model,
                .name = name,
                .precision = o->precision,
-               .threads = g_str_has_prefix(name, "cuda:") ? 0 : o->threads, /* has nothing of the CPU's threads */
-               .max_vram = o->max_vram,
-               .cuda_context = o->cuda_context};
+               .threads = device ? 0 : o->threads, /* nothing to a device, as the rest is nothing to the host */
+               .max_vram = host ? 0 : o->max_vram,
+               .cuda_context = host ? NULL : o->cuda_context};
     g_mutex_lock(&list_lock);
     YonosShared *shared = open_shared(key, error);
     if (shared)

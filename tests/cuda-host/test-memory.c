@@ -90,6 +90,9 @@ static void test_shared(void) {
     YonosShared *cpu[2] = {open_shared(model, "cpu", YONOS_PRECISION_F32, 1, NULL),
                            open_shared(model, "cpu", YONOS_PRECISION_F32, 2, NULL)};
     g_assert_true(cpu[0] && cpu[1] && cpu[0] != cpu[1]);
+    YonosShared *same = open_shared(model, "cpu", YONOS_PRECISION_F32, 1, CUDA_HOST_CONTEXTS);
+    g_assert_true(same == cpu[0]);
+    yonos_shared_close(same);
     yonos_shared_close(cpu[0]);
     yonos_shared_close(cpu[1]);
 }
