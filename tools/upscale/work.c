@@ -131,7 +131,7 @@ static gboolean may_collect(Collector *c) {
 
 static gboolean collect_all(Collector *c, GError **error) {
     while (!scaler_ended(c->work->scaler)) {
-        if (upscale_interrupted(error) || !reap(c, error))
+        if (upscale_interrupted(error) || !reap(c, error) || (c->current && !writer_check(c->current, error)))
             return FALSE;
         progress_update(c->work->progress);
         if (!may_collect(c)) {

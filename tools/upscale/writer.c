@@ -95,6 +95,10 @@ gboolean writer_push(Writer *w, GstSample *sample, GError **error) {
     return ok;
 }
 
+gboolean writer_check(Writer *w, GError **error) {
+    return !w->pipeline || pipeline_check(w->pipeline, UPSCALE_FAILED, error);
+}
+
 void writer_finish(Writer *w) {
     if (w->source)
         gst_app_src_end_of_stream(GST_APP_SRC(w->source));

@@ -27,6 +27,9 @@ guint writer_get_frames(const Writer *writer);
 gboolean writer_is_ready(Writer *writer);
 /* Takes the sample. Errors: FAILED (the encoder does not start, the size changes), OUTPUT. */
 gboolean writer_push(Writer *writer, GstSample *sample, GError **error);
+/* Before writer_finish(): FALSE where encoder or file have failed meanwhile, after which it may never be ready again.
+ * Errors: FAILED, OUTPUT. */
+gboolean writer_check(Writer *writer, GError **error);
 /* No more frames follow. */
 void writer_finish(Writer *writer);
 /* After writer_finish(): TRUE once the segment has its name, or with `error` set (FAILED, OUTPUT). Never waits. */
