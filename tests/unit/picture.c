@@ -73,14 +73,15 @@ static int sample_bytes(const YonosFormatInfo *info) {
 
 /* `code` is one of 8 bits. */
 static void set_sample(const YonosFormatInfo *info, guint8 *at, int code) {
-    float value = (float)code / 255.0f;
-    guint16 deep = info->depth > 8 ? GUINT16_TO_LE((guint16)(code << (info->depth - 8 + info->shift))) : 0;
-    if (info->layout == YONOS_LAYOUT_PACKED_F32)
+    if (info->layout == YONOS_LAYOUT_PACKED_F32) {
+        float value = (float)code / 255.0f;
         memcpy(at, &value, sizeof value);
-    else if (info->depth > 8)
+    } else if (info->depth > 8) {
+        guint16 deep = GUINT16_TO_LE((guint16)(code << (info->depth - 8 + info->shift)));
         memcpy(at, &deep, sizeof deep);
-    else
+    } else {
         *at = (guint8)code;
+    }
 }
 
 void picture_fill_ramp(Picture *picture, guint32 seed) {
