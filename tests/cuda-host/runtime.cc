@@ -466,7 +466,8 @@ cudaError_t cudaMalloc(void **memory, size_t bytes) {
     BEGIN_CALL();
     if (is_capturing())
         return finish(cudaErrorStreamCaptureUnsupported);
-    *memory = bytes <= state.limit && state.used <= state.limit - bytes ? allocate(&state.device, current(), bytes) : NULL;
+    bool fits = bytes <= state.limit && state.used <= state.limit - bytes;
+    *memory = fits ? allocate(&state.device, current(), bytes) : NULL;
     if (!*memory)
         return finish(cudaErrorMemoryAllocation);
     state.used += bytes;
@@ -511,7 +512,8 @@ cudaError_t cudaFreeHost(void *memory) {
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
     BEGIN_CALL();
     bool to_device = kind != cudaMemcpyDeviceToHost, from_device = kind != cudaMemcpyHostToDevice;
-    if ((to_device && !is_inside(state.device, current(), to, bytes)) || (from_device && !is_inside(state.device, current(), from, bytes)))
+    if ((to_device && !is_inside(state.device, current(), to, bytes)) ||
+        (from_device && !is_inside(state.device, current(), from, bytes)))
         return finish(cudaErrorInvalidValue);
     if (!from_device && !is_inside(state.pinned, NULL, from, bytes)) {
         const char *start = static_cast<const char *>(from);

@@ -124,14 +124,19 @@ static int tolerance(const GstVideoInfo *a, const GstVideoInfo *b) {
     return 65536 * 5 / (1 << MIN(depth, 12)) + 16;
 }
 
-/* How far off a frame is from the start: by rounding, and by GStreamer's converter, which swaps the last chroma samples
- * of NV61 of an odd width (1.22). */
-static int own_loss(GstVideoInfo *info, Colour colour, gboolean alpha) {
+/* How far off a frame is from the start, by rounding and by GStreamer's converter. */
+static int input_loss(GstVideoInfo *info, Colour colour, gboolean alpha) {
     GstVideoRectangle all = {0, 0, info->width, info->height};
     GstBuffer *buffer = flat_new(info, colour);
     int off = distance(buffer, info, &all, colour, alpha);
     gst_buffer_unref(buffer);
     return off;
+}
+
+/* What of it is the converter's: NV61 of an odd width has its last chroma samples swapped (1.22). */
+static int own_loss(GstVideoInfo *info, Colour colour, gboolean alpha) {
+    int off = input_loss(info, colour, alpha);
+    return off > tolerance(info, info) ? off : 0;
 }
 
 static GPtrArray *all_formats(void) {
@@ -194,7 +199,7 @@ static void test_other_formats(void) {
         GstVideoRectangle all = {0, 0, info.width, info.height};
         g_assert_cmpstr(GST_VIDEO_INFO_NAME(&info), ==, pairs[i][1]);
         int off = distance(out, &info, &all, colour, TRUE);
-        if (off > tolerance(&in, &info) + own_loss(&in, colour, TRUE))
+        if (off > tolerance(&in, &info) + input_loss(&in, colour, TRUE))
             g_error("%s -> %s: a flat frame comes out %d of 65535 off", pairs[i][0], pairs[i][1], off);
         gst_buffer_unref(out);
         gst_harness_teardown(h);

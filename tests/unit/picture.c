@@ -67,7 +67,7 @@ void picture_fill_noise(Picture *picture, guint32 seed) {
     g_rand_free(rand);
 }
 
-static int sample_bytes(const YonosFormatInfo *info) {
+int picture_sample_bytes(const YonosFormatInfo *info) {
     return info->layout == YONOS_LAYOUT_PACKED_F32 ? (int)sizeof(float) : info->depth > 8 ? (int)sizeof(guint16) : 1;
 }
 
@@ -86,7 +86,7 @@ static void set_sample(const YonosFormatInfo *info, guint8 *at, int code) {
 
 void picture_fill_ramp(Picture *picture, guint32 seed) {
     const YonosFormatInfo *info = yonos_format_get_info(picture->frame.format);
-    int bytes = sample_bytes(info);
+    int bytes = picture_sample_bytes(info);
     for (int i = 0; i < info->planes; i++) {
         int row_bytes = (int)yonos_format_row_bytes(info, i, picture->frame.width);
         int components = info->pixel_bytes > 0 ? info->pixel_bytes / bytes : info->semi_planar && i == 1 ? 2 : 1;

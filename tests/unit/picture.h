@@ -6,7 +6,7 @@
 #ifndef PICTURE_H
 #define PICTURE_H
 
-#include "yonos.h"
+#include "backend/format.h"
 
 typedef struct {
     YonosFrame frame;
@@ -25,6 +25,9 @@ typedef enum {
 /* All bytes are canaries. BT.709, limited range, chroma as MPEG-2; free with picture_free(). */
 Picture *picture_new(YonosFormat format, int width, int height, PictureLayout layout);
 void picture_free(Picture *picture);
+
+/* Of one sample of a format. */
+int picture_sample_bytes(const YonosFormatInfo *info);
 
 /* Random samples that follow from `seed` alone; the same picture in every layout. */
 void picture_fill_noise(Picture *picture, guint32 seed);

@@ -55,15 +55,11 @@ static Picture *upscale(YonosUpscaler *upscaler, const Case *c, YonosFormat form
 
 /* ---- samples ---------------------------------------------------------------------------------------- */
 
-static int sample_bytes(const YonosFormatInfo *info) {
-    return info->layout == YONOS_LAYOUT_PACKED_F32 ? (int)sizeof(float) : info->depth > 8 ? (int)sizeof(guint16) : 1;
-}
-
 /* In codes of 8 bits. */
 static float sample_at(const YonosFormatInfo *info, const guint8 *at) {
     float value;
     guint16 code;
-    switch (sample_bytes(info)) {
+    switch (picture_sample_bytes(info)) {
     case (int)sizeof value:
         memcpy(&value, at, sizeof value);
         return 255.0f * value;
@@ -92,7 +88,7 @@ static Counts counts_of(const Picture *a, const Picture *b, int plane) {
     Counts counts = {0, 0, 0};
     int bytes = (int)yonos_format_row_bytes(info, plane, a->frame.width);
     for (int y = 0; y < yonos_format_rows(info, plane, a->frame.height); y++)
-        for (int i = 0; i < bytes; i += sample_bytes(info)) {
+        for (int i = 0; i < bytes; i += picture_sample_bytes(info)) {
             gssize at = y * a->frame.stride[plane] + i;
             float v = sample_at(info, (const guint8 *)a->frame.plane[plane] + at);
             if (!is_colour(info, i))
