@@ -116,7 +116,7 @@ void cuda_current_free(YonosCuda *cuda);
 gboolean cuda_follow(YonosCuda *cuda, const YonosRun *run, GError **error);
 /* Device memory at addresses that stay; the tiles are those of the current batch. */
 const YonosCudaTile *cuda_current_tiles(const YonosCuda *cuda);
-const YonosCudaSeed *cuda_current_seed(const YonosCuda *cuda);
+const YonosCudaPerFrame *cuda_current_frame(const YonosCuda *cuda);
 
 /* ---- recordings (graph.c) --------------------------------------------------------------------------- */
 
@@ -145,6 +145,6 @@ static inline gsize cuda_tensor_bytes(const YonosTensor *tensor) {
 
 extern const YonosOp cuda_conv2d, cuda_linear, cuda_group_norm, cuda_layer_norm, cuda_attention, cuda_geglu, cuda_affine,
     cuda_concat, cuda_resize, cuda_window, cuda_fill, cuda_blend, cuda_noise, cuda_pack, cuda_unpack, cuda_adain,
-    cuda_blur;
+    cuda_blur, cuda_stillness, cuda_keep;
 
 #endif

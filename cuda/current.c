@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Current tiles, seed and frame number in device memory; see cuda.h.
+ * Current tiles, seed, frame number and steadiness in device memory; see cuda.h.
  *
- * The table of all tiles, with the last one repeated for batches beyond the end, goes up once per frame; from tile to tile a copy inside the device moves the current batch to
- * its fixed place, in the order of the stream, so the host never waits.
+ * The table of all tiles, with the last one repeated for batches beyond the end, goes up once per frame; from tile to
+ * tile a copy inside the device moves the current batch to its fixed place, in the order of the stream, so the host
+ * never waits.
  */
 #include "cuda.h"
 
@@ -11,7 +12,7 @@ enum { MAX_BATCH = 64 };
 
 /* At the fixed address. */
 typedef struct {
-    YonosCudaSeed seed;
+    YonosCudaPerFrame frame;
     YonosCudaTile tiles[MAX_BATCH];
 } Block;
 
@@ -20,10 +21,10 @@ struct _CudaCurrent {
     YonosCudaTile *table;  /* device; all tiles of the grid, row by row, and MAX_BATCH - 1 more */
     gsize room;            /* tiles of a grid that the table has room for */
     gboolean valid;        /* the device has what follows */
-    YonosCudaSeed seed;
+    YonosCudaPerFrame frame;
     gsize count, first;    /* of the table; of the current batch */
     /* Pinned; what uploads read until `uploaded` has passed. */
-    YonosCudaSeed *host_seed;
+    YonosCudaPerFrame *host_frame;
     YonosCudaTile *host_table;
     cudaEvent_t uploaded;
 };
@@ -32,7 +33,7 @@ CudaCurrent *cuda_current_new(YonosCuda *cuda, GError **error) {
     CudaCurrent *c = g_new0(CudaCurrent, 1);
     cuda->current = c;
     c->block = cuda_allocate(cuda, sizeof *c->block, error);
-    if (c->block && cuda_call(cuda, error, cudaMallocHost, (void **)&c->host_seed, sizeof *c->host_seed) &&
+    if (c->block && cuda_call(cuda, error, cudaMallocHost, (void **)&c->host_frame, sizeof *c->host_frame) &&
         cuda_call(cuda, error, cudaEventCreateWithFlags, &c->uploaded, cudaEventDisableTiming))
         return c;
     cuda_current_free(cuda);
@@ -54,8 +55,8 @@ void cuda_current_free(YonosCuda *cuda) {
         return;
     free_table(cuda);
     cuda_free(cuda, c->block);
-    if (c->host_seed)
-        cudaFreeHost(c->host_seed);
+    if (c->host_frame)
+        cudaFreeHost(c->host_frame);
     if (c->uploaded)
         cudaEventDestroy(c->uploaded);
     g_clear_pointer(&cuda->current, g_free);
@@ -82,8 +83,12 @@ static YonosCudaTile tile_at(const YonosTileGrid *grid, gsize i) {
     return (YonosCudaTile){grid->y0[row], grid->x0[column], row, column};
 }
 
-static gboolean knows(const CudaCurrent *c, const YonosTileGrid *grid, gsize count, YonosCudaSeed seed) {
-    if (!c->valid || c->count != count || c->seed.seed != seed.seed || c->seed.frame != seed.frame)
+static gboolean same_frame(YonosCudaPerFrame a, YonosCudaPerFrame b) {
+    return a.seed == b.seed && a.frame == b.frame && a.steadiness == b.steadiness;
+}
+
+static gboolean knows(const CudaCurrent *c, const YonosTileGrid *grid, gsize count, YonosCudaPerFrame frame) {
+    if (!c->valid || c->count != count || !same_frame(c->frame, frame))
         return FALSE;
     for (gsize i = 0; i < count; i++) {
         YonosCudaTile tile = tile_at(grid, i);
@@ -93,17 +98,17 @@ static gboolean knows(const CudaCurrent *c, const YonosTileGrid *grid, gsize cou
     return TRUE;
 }
 
-static gboolean send(YonosCuda *cuda, const YonosTileGrid *grid, gsize count, YonosCudaSeed seed, GError **error) {
+static gboolean send(YonosCuda *cuda, const YonosTileGrid *grid, gsize count, YonosCudaPerFrame frame, GError **error) {
     CudaCurrent *c = cuda->current;
     if (!make_room(cuda, count, error) || !cuda_call(cuda, error, cudaEventSynchronize, c->uploaded))
         return FALSE;
     c->valid = FALSE;
-    *c->host_seed = c->seed = seed;
+    *c->host_frame = c->frame = frame;
     for (gsize i = 0; i < count + MAX_BATCH - 1; i++)
         c->host_table[i] = tile_at(grid, MIN(i, count - 1));
     c->count = count;
     c->first = G_MAXSIZE;
-    c->valid = cuda_call(cuda, error, cudaMemcpyAsync, &c->block->seed, c->host_seed, sizeof seed,
+    c->valid = cuda_call(cuda, error, cudaMemcpyAsync, &c->block->frame, c->host_frame, sizeof frame,
                          cudaMemcpyHostToDevice, cuda->stream) &&
                cuda_call(cuda, error, cudaMemcpyAsync, c->table, c->host_table,
                          (count + MAX_BATCH - 1) * sizeof *c->table, cudaMemcpyHostToDevice, cuda->stream) &&
@@ -117,8 +122,8 @@ gboolean cuda_follow(YonosCuda *cuda, const YonosRun *run, GError **error) {
     const YonosTileGrid *grid = run->grid ? run->grid : &whole;
     CudaCurrent *c = cuda->current;
     gsize count = (gsize)grid->columns * (gsize)grid->rows, first = (gsize)(run->row * grid->columns + run->column);
-    YonosCudaSeed seed = {run->seed, run->frame};
-    if (!knows(c, grid, count, seed) && !send(cuda, grid, count, seed, error))
+    YonosCudaPerFrame frame = {run->seed, run->frame, run->steadiness};
+    if (!knows(c, grid, count, frame) && !send(cuda, grid, count, frame, error))
         return FALSE;
     if (c->first == first)
         return TRUE;
@@ -129,4 +134,4 @@ gboolean cuda_follow(YonosCuda *cuda, const YonosRun *run, GError **error) {
 
 const YonosCudaTile *cuda_current_tiles(const YonosCuda *cuda) { return cuda->current->block->tiles; }
 
-const YonosCudaSeed *cuda_current_seed(const YonosCuda *cuda) { return &cuda->current->block->seed; }
+const YonosCudaPerFrame *cuda_current_frame(const YonosCuda *cuda) { return &cuda->current->block->frame; }

@@ -7,7 +7,7 @@
 static gboolean run_noise(const YonosKernel *kernel, const YonosRun *run, GError **error) {
     const YonosCuda *cuda = cuda_of(kernel);
     YonosCudaTensor out = cuda_tensor(run, kernel->node->out);
-    return cuda_launch(cuda, error, yonos_cuda_noise, &out, cuda_current_seed(cuda), kernel->node->attr.noise.factor,
+    return cuda_launch(cuda, error, yonos_cuda_noise, &out, cuda_current_frame(cuda), kernel->node->attr.noise.factor,
                        cuda_current_tiles(cuda), cuda->stream);
 }
 

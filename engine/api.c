@@ -30,6 +30,8 @@ struct _YonosUpscaler {
     YonosPlan *flight[YONOS_IN_FLIGHT]; /* the plans of the frames in flight, oldest first */
     guint n_flight;
     gboolean reuse;
+    double steadiness;
+    const YonosPlan *latest; /* of the latest frame; NULL: what came before is forgotten. Only to compare with */
     guint64 tiles_run, tiles_reused;
     int cancelled;             /* atomic */
 };
@@ -160,7 +162,7 @@ static gboolean colour_equal(const YonosColour *a, const YonosColour *b) {
 /* What can differ within one upscaler. */
 static gboolean spec_equal(const YonosFrameSpec *a, const YonosFrameSpec *b) {
     return a->width == b->width && a->height == b->height && a->format == b->format && a->colour_fix == b->colour_fix &&
-           colour_equal(&a->colour, &b->colour);
+           a->steady == b->steady && colour_equal(&a->colour, &b->colour);
 }
 
 static void move_to_front(YonosUpscaler *upscaler, guint index) {
@@ -210,6 +212,7 @@ static YonosPlan *plan_for(YonosUpscaler *upscaler, int width, int height, Yonos
         .tile_overlap = upscaler->options.tile_overlap,
         .dtype = upscaler->backend->dtype,
         .tile_batch = upscaler->backend->tile_batch,
+        .steady = upscaler->steadiness > 0.0,
     };
     if (yonos_format_get_info(format)->layout == YONOS_LAYOUT_YUV420)
         spec.colour = *colour;
@@ -260,6 +263,10 @@ gboolean yonos_upscaler_submit(YonosUpscaler *upscaler, const YonosFrame *in, Yo
         return FALSE;
     if (!yonos_plan_set_reuse(plan, upscaler->reuse, error))
         return FALSE;
+    yonos_plan_set_steadiness(plan, (float)upscaler->steadiness);
+    if (plan != upscaler->latest)
+        yonos_plan_forget_frames(plan);
+    upscaler->latest = plan;
     guint64 noise_frame = upscaler->options.noise_mode == YONOS_NOISE_STATIC ? 0 : frame_number;
     yonos_shared_lock_run(upscaler->shared);
     gboolean ok = yonos_plan_submit(plan, in, out, upscaler->options.seed, noise_frame, &upscaler->cancelled, error);
@@ -333,6 +340,17 @@ void yonos_upscaler_set_colour_fix(YonosUpscaler *upscaler, YonosColourFix colou
 void yonos_upscaler_set_reuse(YonosUpscaler *upscaler, gboolean reuse) {
     g_return_if_fail(upscaler != NULL);
     upscaler->reuse = reuse;
+}
+
+void yonos_upscaler_set_steadiness(YonosUpscaler *upscaler, double steadiness) {
+    g_return_if_fail(upscaler != NULL);
+    g_return_if_fail(steadiness >= 0.0 && steadiness <= YONOS_MAX_STEADINESS);
+    upscaler->steadiness = steadiness;
+}
+
+void yonos_upscaler_forget_frames(YonosUpscaler *upscaler) {
+    g_return_if_fail(upscaler != NULL);
+    upscaler->latest = NULL;
 }
 
 static YonosPrecision precision_of(YonosDType dtype) {

@@ -192,7 +192,7 @@ YONOS_API gboolean yonos_upscaler_prepare(YonosUpscaler *upscaler, int width, in
 
 /*
  * Upscales one frame. `out` must have in's format and exactly scale x its size.
- * `frame_number` selects the noise field: the same number gives the same pixels, with
+ * `frame_number` selects the noise field: the same number gives the same pixels (without steadiness, see below), with
  * any number of threads, in any order. Errors: ARGUMENT (also where frames are in flight), MEMORY, DEVICE, CANCELLED.
  */
 YONOS_API gboolean yonos_upscaler_process(YonosUpscaler *upscaler, const YonosFrame *in, YonosFrame *out,
@@ -234,6 +234,18 @@ YONOS_API void yonos_upscaler_set_colour_fix(YonosUpscaler *upscaler, YonosColou
  * as process, whose errors then also tell (MEMORY) when there is too little.
  */
 YONOS_API void yonos_upscaler_set_reuse(YonosUpscaler *upscaler, gboolean reuse);
+
+/*
+ * With steadiness, what the networks made of the frame before is kept to that share (0, at first, to YONOS_MAX_STEADINESS)
+ * where the input stays the same but for noise; less flicker in what stands still, at the price that a frame's pixels
+ * depend on the frames before it. What has moved, or changed by more than 3 of 255, is made anew; colours and all else
+ * that the input says are those of the frame itself, unless the colour fix is none. A frame of another kind than the one
+ * before is the first of its kind. Takes effect at the next frame, same thread rule as process.
+ * yonos_upscaler_forget_frames() makes the next frame as if it were the first: after a jump, for example.
+ */
+#define YONOS_MAX_STEADINESS 0.95
+YONOS_API void yonos_upscaler_set_steadiness(YonosUpscaler *upscaler, double steadiness);
+YONOS_API void yonos_upscaler_forget_frames(YonosUpscaler *upscaler);
 
 YONOS_API void yonos_upscaler_get_info(const YonosUpscaler *upscaler, YonosUpscalerInfo *info);
 

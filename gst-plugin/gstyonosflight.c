@@ -69,8 +69,10 @@ GstFlowReturn gst_yonos_sr_complete_frames(GstYonosSR *self) {
 }
 
 void gst_yonos_sr_drop_frames(GstYonosSR *self) {
-    if (self->upscaler)
+    if (self->upscaler) {
         yonos_upscaler_discard(self->upscaler);
+        yonos_upscaler_forget_frames(self->upscaler);
+    }
     for (guint i = 0; i < self->n_begun; i++) {
         unmap(&self->begun[i]);
         gst_clear_buffer(&self->begun[i].buffer);

@@ -28,6 +28,7 @@ enum {
     PROP_PRECISION,
     PROP_SEED,
     PROP_NOISE_MODE,
+    PROP_STEADINESS,
     PROP_TILE_SIZE,
     PROP_TILE_OVERLAP,
     PROP_COLOUR_FIX,
@@ -141,6 +142,7 @@ static gpointer find_setting(GstYonosSettings *settings, guint id) {
         [PROP_PRECISION] = FIELD(precision),
         [PROP_SEED] = FIELD(seed),
         [PROP_NOISE_MODE] = FIELD(noise_mode),
+        [PROP_STEADINESS] = FIELD(steadiness),
         [PROP_TILE_SIZE] = FIELD(tile_size),
         [PROP_TILE_OVERLAP] = FIELD(tile_overlap),
         [PROP_COLOUR_FIX] = FIELD(colour_fix),
@@ -309,6 +311,12 @@ static void install_picture_properties(GObjectClass *klass) {
     add(klass, PROP_NOISE_MODE,
         g_param_spec_enum("noise-mode", "Noise mode", "Whether the noise changes from frame to frame",
                           gst_yonos_noise_mode_get_type(), DEFAULT_NOISE_MODE, playing));
+    add(klass, PROP_STEADINESS,
+        g_param_spec_double("steadiness", "Steadiness",
+                            "Share of the networks' detail that is kept from the frame before where the input stands "
+                            "still: less flicker (try 0.9), but a frame's pixels then depend on those before it, back to "
+                            "the latest seek or discontinuity",
+                            0.0, YONOS_MAX_STEADINESS, 0.0, playing));
     add(klass, PROP_COLOUR_FIX,
         g_param_spec_enum("colour-fix", "Colour fix", "How the result's colours are tied to the input's",
                           gst_yonos_colour_fix_get_type(), YONOS_COLOUR_FIX_DEFAULT, playing));

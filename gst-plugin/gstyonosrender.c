@@ -78,7 +78,7 @@ static guint choose_weight(GstYonosSR *self, const GstYonosSettings *settings, G
 
 /* ---- the picture --------------------------------------------------------------------------------------- */
 
-static void apply_settings(GstYonosSR *self, const GstYonosSettings *settings) {
+void gst_yonos_sr_apply_settings(GstYonosSR *self, const GstYonosSettings *settings) {
     gboolean reuse = settings->reuse_static && settings->noise_mode == YONOS_NOISE_STATIC;
     if (settings->reuse_static && !reuse)
         gst_yonos_sr_warn_once(self, GST_YONOS_WARNING_REUSE,
@@ -87,6 +87,7 @@ static void apply_settings(GstYonosSR *self, const GstYonosSettings *settings) {
     yonos_upscaler_set_noise_mode(self->upscaler, settings->noise_mode);
     yonos_upscaler_set_colour_fix(self->upscaler, settings->colour_fix);
     yonos_upscaler_set_reuse(self->upscaler, reuse);
+    yonos_upscaler_set_steadiness(self->upscaler, settings->steadiness);
 }
 
 /* Fades and compares with the resampled original, where asked for. */
@@ -148,7 +149,7 @@ static GstFlowReturn render(GstYonosSR *self, const GstYonosSettings *settings, 
                             GstYonosBegun *begun, const GstVideoFrame *in, GstVideoFrame *out) {
     if (weight == 0)
         return resample(self, settings, in, out);
-    apply_settings(self, settings);
+    gst_yonos_sr_apply_settings(self, settings);
     return weight == GST_YONOS_FADE_FRAMES && gst_yonos_sr_keeps_frames(self)
                ? submit(self, begun, in, out, number)
                : upscale(self, settings, weight, in, out, number);
@@ -169,6 +170,8 @@ GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, 
     GstYonosBegun *begun = &self->begun[self->n_begun];
     *begun = (GstYonosBegun){.discont = self->discont};
     gst_yonos_stats_transform(self->stats);
+    if (GST_BUFFER_IS_DISCONT(inbuf))
+        yonos_upscaler_forget_frames(self->upscaler);
     guint64 number = frame_number(self, inbuf);
     guint weight = choose_weight(self, &settings, inbuf);
     gboolean device = stays_on_device(self, &settings, weight);

@@ -388,8 +388,10 @@ static gboolean gst_yonos_sr_get_unit_size(GstBaseTransform *trans, GstCaps *cap
 
 /* With bypass the networks wait for their first frame. */
 static gboolean prepare(GstYonosSR *self, GError **error) {
-    if (gst_yonos_sr_get_settings(self).bypass)
+    GstYonosSettings settings = gst_yonos_sr_get_settings(self);
+    if (settings.bypass)
         return TRUE;
+    gst_yonos_sr_apply_settings(self, &settings);
     gboolean ready = gst_yonos_path_prepare(self->path, self->upscaler, error);
     if (ready)
         gst_yonos_sr_note_info(self);

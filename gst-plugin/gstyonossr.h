@@ -58,6 +58,7 @@ typedef struct {
     guint threads;
     guint64 seed;
     YonosNoiseMode noise_mode;
+    gdouble steadiness;
     YonosColourFix colour_fix;
     guint tile_size;
     gint tile_overlap;
@@ -188,6 +189,8 @@ gboolean gst_yonos_sr_decide_allocation(GstBaseTransform *trans, GstQuery *query
 
 /* ---- gstyonosrender.c ---- */
 
+/* The settings that may change while playing to the engine, whose plan depends on them. */
+void gst_yonos_sr_apply_settings(GstYonosSR *self, const GstYonosSettings *settings);
 /* Begins one frame, and completes it unless it is kept; GstBaseTransform's transform(). */
 GstFlowReturn gst_yonos_sr_transform(GstBaseTransform *trans, GstBuffer *inbuf, GstBuffer *outbuf);
 

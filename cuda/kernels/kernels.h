@@ -9,7 +9,7 @@
  *     pieces where the channel count allows, other data element by element;
  *   - every call only launches kernels into `stream`: no allocation, no synchronisation, so all of
  *     it may be captured into a CUDA graph. What changes from replay to replay (current tiles,
- *     seed, frame number) is read from device memory;
+ *     seed, frame number, steadiness) is read from device memory;
  *   - results do not depend on the number of blocks in flight: no atomics, fixed orders of summation;
  *   - the return value is a cudaError_t, 0 for success. Shapes and types are the caller's to check
  *     (the graph has): a combination that an operation does not have gives cudaErrorInvalidValue.
@@ -43,10 +43,11 @@ typedef struct {
     gint32 y0, x0, row, column;
 } YonosCudaTile;
 
-/* Of the noise field; in device memory. */
+/* What changes from frame to frame; in device memory. */
 typedef struct {
-    guint64 seed, frame;
-} YonosCudaSeed;
+    guint64 seed, frame; /* of the noise field */
+    float steadiness;    /* as in YonosRun */
+} YonosCudaPerFrame;
 
 /* YonosTaps with its three arrays in device memory. */
 typedef struct {
@@ -158,8 +159,18 @@ int yonos_cuda_blend(const YonosCudaTensor *accumulator, const YonosCudaTensor *
 /* ---- noise.cu -------------------------------------------------------------------------------- */
 
 /* f32; yonos_noise_normals() at the latent origin tiles[i] / factor of image i. The CPU's bits. */
-int yonos_cuda_noise(const YonosCudaTensor *out, const YonosCudaSeed *seed, int factor, const YonosCudaTile *tiles,
-                     YonosCudaStream stream);
+int yonos_cuda_noise(const YonosCudaTensor *out, const YonosCudaPerFrame *frame, int factor,
+                     const YonosCudaTile *tiles, YonosCudaStream stream);
+
+/* ---- steady.cu ------------------------------------------------------------------------------- */
+
+/* f32; `x` and `before` of out's size, of any number of channels. With a steadiness of 0 `before` is not read. */
+int yonos_cuda_stillness(const YonosCudaTensor *out, const YonosCudaTensor *x, const YonosCudaTensor *before, float limit,
+                         const YonosCudaPerFrame *frame, YonosCudaStream stream);
+
+/* f32; `weight` is (n,h,w,1). Where it is 0, what is in `state` is not read. */
+int yonos_cuda_keep(const YonosCudaTensor *state, const YonosCudaTensor *x, const YonosCudaTensor *weight,
+                    YonosCudaStream stream);
 
 /* ---- frame.cu -------------------------------------------------------------------------------- */
 

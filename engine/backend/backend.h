@@ -6,7 +6,7 @@
  * specification of every operation; `cpu` starts from ref's table and replaces entries
  * with oneDNN and vector loops; `cuda` is a module loaded at run time. Backend folders
  * carry the same file names: conv.c, gemm.c, attention.c, norm.c, pointwise.c, resize.c,
- * frame.c, noise.c, tile.c, colour.c. A backend knows nodes, never networks.
+ * frame.c, noise.c, tile.c, colour.c, steady.c. A backend knows nodes, never networks.
  */
 #ifndef YONOS_BACKEND_H
 #define YONOS_BACKEND_H
@@ -25,6 +25,7 @@ typedef struct {
     const YonosFrame *in;     /* read by PACK */
     YonosFrame *out;          /* written by UNPACK */
     guint64 seed, frame;      /* of the noise */
+    float steadiness;         /* of STILLNESS, 0 to less than 1; 0 in the first run, when no state is there */
     const YonosTileGrid *grid;
     int slot;                 /* of PACK and UNPACK, below YONOS_IN_FLIGHT: two runs in flight have different ones */
     int column, row;          /* current tile, the first of a batch; its origin is (grid->x0[column], grid->y0[row]) */
@@ -84,7 +85,7 @@ struct _YonosBackend {
     gboolean (*collect)(const YonosKernel *unpack, int slot, GError **error);
     /*
      * Optional, all or none: recordings. Between record() and record_end() the run() calls are written down instead of
-     * run; replay() then runs them all, with the tile, seed and frame number of the `run` given, and the tensors, workspace
+     * run; replay() then runs them all, with the tile, seed, frame number and steadiness of the `run` given, and the tensors, workspace
      * and kernels of the time of recording. Each kernel must have run once before, and PACK and UNPACK, which touch the
      * caller's memory, cannot be recorded. record_end() with keep = FALSE, after a failure, drops what was recorded;
      * else it gives a recording, to be forgotten with forget() before the kernels are released. Errors: DEVICE, MEMORY.
@@ -122,7 +123,7 @@ YonosBackend *yonos_backend_cuda_new(YonosPrecision precision, int device, void 
  */
 #define YONOS_CUDA_MODULE "libyonos-cuda." G_MODULE_SUFFIX
 #define YONOS_CUDA_ENTRY "yonos_cuda_open"
-enum { YONOS_BACKEND_ABI = 6 }; /* to be raised when this header or graph.h changes */
+enum { YONOS_BACKEND_ABI = 7 }; /* to be raised when this header or graph.h changes */
 typedef YonosBackend *(*YonosCudaEntry)(int abi, YonosPrecision precision, int device, void *context, GError **error);
 
 /* ref's table, which others start from. */

@@ -56,6 +56,7 @@ typedef enum {
     YONOS_TENSOR_VALUE,  /* lives in the arena from its first writer to its last reader */
     YONOS_TENSOR_INPUT,  /* filled by yonos_plan_write_tensor() before a run */
     YONOS_TENSOR_OUTPUT, /* readable by yonos_plan_read_tensor() after a run */
+    YONOS_TENSOR_STATE,  /* keeps its contents from run to run; undefined before the first node has written it */
 } YonosTensorKind;
 
 typedef struct {
@@ -97,7 +98,7 @@ static inline int yonos_tile_grid_batch(const YonosTileGrid *grid) { return grid
 /* What the nodes compute. in[], constant[] and attr are described per operation; every
  * activation tensor of one CONV2D, LINEAR, GROUP_NORM, LAYER_NORM, ATTENTION, GEGLU or
  * CONCAT node has the same dtype; AFFINE and WINDOW convert freely; RESIZE, BLUR, ADAIN,
- * BLEND, FILL, NOISE, PACK and UNPACK work on f32. Accumulation is in f32 throughout. */
+ * BLEND, FILL, NOISE, PACK, UNPACK, STILLNESS and KEEP work on f32. Accumulation is in f32 throughout. */
 typedef enum {
     /* out = act(conv(x) + bias + residual). in: x, [residual]. constant: weight (co,ci,kh,kw), [bias (co)].
      * Zero padding. With attr.conv2d.up_h > 0, x is read as if resized by nearest neighbour to (up_h, up_w). */
@@ -140,6 +141,13 @@ typedef enum {
     YONOS_OP_ADAIN,
     /* 3x3 binomial blur with `dilation` pixels between taps, edges replicated (one a-trous wavelet level). in: x. */
     YONOS_OP_BLUR,
+    /* Where x is what it was: out (n,h,w,1) = run's steadiness * clip(2 - d / limit, 0, 1), where d is the largest, at the
+     * pixel and its neighbours, of the mean over 3x3 pixels (edges replicated) and the channels of |x - before|, of which
+     * each counts as 4 at most, as does what is not a number. With a steadiness of 0 before is not read. in: x, before. */
+    YONOS_OP_STILLNESS,
+    /* state = x + weight (state - x), per pixel; x where the weight is 0, and where state and x are 1000 and more apart or
+     * not numbers. in: x, state, weight (n,h,w,1); out is state. */
+    YONOS_OP_KEEP,
     YONOS_OP_COUNT,
 } YonosOpKind;
 
@@ -199,6 +207,9 @@ typedef struct {
         struct {
             int dilation;
         } blur;
+        struct {
+            float limit;
+        } stillness;
         struct {
             const YonosTileGrid *grid; /* the graph's: where the ramps are */
         } blend;
@@ -264,6 +275,10 @@ void yonos_unpack(YonosGraph *g, const YonosTensor *x, const YonosTensor *alpha,
                   const YonosColour *colour);
 YonosTensor *yonos_adain(YonosGraph *g, const YonosTensor *x, const YonosTensor *y, const char *name);
 YonosTensor *yonos_blur(YonosGraph *g, const YonosTensor *x, int dilation, const char *name);
+YonosTensor *yonos_stillness(YonosGraph *g, const YonosTensor *x, const YonosTensor *before, float limit,
+                             const char *name);
+/* Moves `state` towards `x` and returns `state`. */
+YonosTensor *yonos_keep(YonosGraph *g, const YonosTensor *x, YonosTensor *state, const YonosTensor *weight);
 
 /* Same tensor, no node, when the dtype already fits; else an AFFINE that converts. */
 const YonosTensor *yonos_convert(YonosGraph *g, const YonosTensor *x, YonosDType dtype);

@@ -300,6 +300,28 @@ YonosTensor *yonos_blur(YonosGraph *g, const YonosTensor *x, int dilation, const
     return out;
 }
 
+YonosTensor *yonos_stillness(YonosGraph *g, const YonosTensor *x, const YonosTensor *before, float limit,
+                             const char *name) {
+    if (!yonos_shape_equal(x->shape, before->shape))
+        graph_fail(g, YONOS_ERROR_MODEL, "%s: pictures of %d x %d and %d x %d cannot be compared",
+                   label(name, "stillness"), x->shape.h, x->shape.w, before->shape.h, before->shape.w);
+    check_dtype(g, x, YONOS_DTYPE_F32, label(name, "stillness"));
+    YonosTensor *out = value(g, YONOS_DTYPE_F32, (YonosShape){x->shape.n, x->shape.h, x->shape.w, 1}, name);
+    add_node(g, YONOS_OP_STILLNESS, x, before, out)->attr.stillness.limit = limit;
+    return out;
+}
+
+YonosTensor *yonos_keep(YonosGraph *g, const YonosTensor *x, YonosTensor *state, const YonosTensor *weight) {
+    YonosShape one = {x->shape.n, x->shape.h, x->shape.w, 1};
+    if (!yonos_shape_equal(x->shape, state->shape) || !yonos_shape_equal(weight->shape, one))
+        graph_fail(g, YONOS_ERROR_MODEL, "keep: a picture of %d x %d, a state of %d x %d, weights of %d x %d x %d",
+                   x->shape.h, x->shape.w, state->shape.h, state->shape.w, weight->shape.h, weight->shape.w,
+                   weight->shape.c);
+    check_dtype(g, x, YONOS_DTYPE_F32, "keep");
+    add_node(g, YONOS_OP_KEEP, x, state, state)->in[2] = weight;
+    return state;
+}
+
 const YonosTensor *yonos_convert(YonosGraph *g, const YonosTensor *x, YonosDType dtype) {
     if (x->dtype == dtype)
         return x;

@@ -5,7 +5,7 @@
  *   HEAD  frame -> "lr" (1,h,w,3) in [-1,1] -> "upsampled" (1,H,W,3), H = scale h
  *   TILE  cut and padded (1,th,tw,3) -> encoder -> "z_l" (1,th/f,tw/f,c) -> U-Net -> "z0"
  *         -> decoder -> "decoded" (1,th,tw,3) -> blended into (1,H,W,3)
- *   TAIL  colour fix -> "image" (1,H,W,3) -> frame
+ *   TAIL  [steadying ->] colour fix -> "image" (1,H,W,3) -> frame
  *
  * f is the latent factor. A frame whose H or W is no multiple of f is padded by replication
  * at the right and at the bottom, and cropped again. The image-space steps are f32, the
@@ -19,6 +19,9 @@ enum {
     MAX_BATCH_PIXELS = 2048 * 1024, /* output pixels; bounds the memory of a batch, too */
     WAVELET_LEVELS = 5,
 };
+
+/* Mean difference of two frames, in [-1, 1], that is taken for noise: 1.5 of 255. */
+static const float STILL = 1.5f / 127.5f;
 
 typedef struct {
     YonosGraph *g;
@@ -106,6 +109,22 @@ static const YonosTensor *assemble(const Builder *b, const YonosTensor *upsample
     return yonos_window(b->g, decoded, 0, 0, b->out_h, b->out_w, 0, YONOS_DTYPE_F32, name);
 }
 
+/* ---- steadying ---------------------------------------------------------------------------- */
+
+/*
+ * Where the input has not changed, most of the picture before: what two frames of a still scene differ by, the networks
+ * enlarge. The input that it was made of moves along with it, so what changes slowly adds up and is seen. Before the colour
+ * fix, which then takes from the input as it is now whatever that says.
+ */
+static const YonosTensor *steady(const Builder *b, const YonosTensor *image, const YonosTensor *lr) {
+    YonosGraph *g = b->g;
+    YonosTensor *lr_before = yonos_graph_tensor(g, YONOS_TENSOR_STATE, YONOS_DTYPE_F32, lr->shape, "lr_before");
+    YonosTensor *kept = yonos_graph_tensor(g, YONOS_TENSOR_STATE, YONOS_DTYPE_F32, image->shape, "kept");
+    const YonosTensor *still = yonos_stillness(g, lr, lr_before, STILL, NULL);
+    yonos_keep(g, lr, lr_before, still);
+    return yonos_keep(g, image, kept, yonos_resize(g, still, b->out_h, b->out_w, YONOS_FILTER_BILINEAR, NULL));
+}
+
 /* ---- colour fix --------------------------------------------------------------------------- */
 
 /* image + upsample(lr - downsample(image)): downsampled, the result agrees with the input. */
@@ -165,6 +184,8 @@ static void build_sections(Builder *b) {
     const YonosTensor *upsampled = yonos_resize(b->g, lr, b->out_h, b->out_w, b->info->upsample_filter, "upsampled");
     const YonosTensor *image = assemble(b, upsampled, fix == YONOS_COLOUR_FIX_NONE ? "image" : NULL);
     b->g->section = YONOS_SECTION_TAIL;
+    if (s->steady)
+        image = steady(b, image, lr);
     const YonosTensor *fixed = fix_colour(b, fix, image, lr, upsampled);
     yonos_unpack(b->g, fixed, upsampled_alpha(b), s->format, &s->colour);
 }

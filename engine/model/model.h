@@ -51,6 +51,7 @@ typedef struct {
     int tile_size, tile_overlap; /* as in YonosOptions */
     YonosDType dtype;           /* of the networks' activations */
     int tile_batch;             /* at most so many tiles at once, as images of a batch; 0 and 1: each by itself */
+    gboolean steady;            /* what the networks made of the frames before is kept where the input is still */
     gboolean external_noise;    /* noise is an INPUT tensor named "noise", whole frame (1, lh, lw, c) f32 */
 } YonosFrameSpec;
 

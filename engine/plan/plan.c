@@ -42,6 +42,8 @@ struct _YonosPlan {
     guint reuse_from, reuse_to;      /* positions of the nodes that a reused tile leaves out */
     Recording *recordings;           /* per position */
     gboolean warm;                   /* every kernel has run once */
+    float steadiness;                /* of frames that have one before them */
+    gboolean has_state;              /* the latest run has left one behind */
     gboolean eager;                  /* the backend cannot record, or failed to */
     YonosPlanHook hook;
     gpointer hook_data;
@@ -100,7 +102,7 @@ static gboolean find_lifetimes(const YonosPlan *plan, YonosLifetime *life, gbool
     for (guint id = 0; id < plan->n_tensors; id++) {
         const YonosTensor *tensor = tensor_at(plan, id);
         life[id] = (YonosLifetime){tensor_bytes(tensor), -1, -1, 0};
-        if (tensor->kind == YONOS_TENSOR_INPUT) {
+        if (tensor->kind == YONOS_TENSOR_INPUT || tensor->kind == YONOS_TENSOR_STATE) {
             life[id].first = 0;
             life[id].last = end; /* a second run must find it untouched */
         }
@@ -347,6 +349,7 @@ gboolean yonos_plan_submit(YonosPlan *plan, const YonosFrame *in, YonosFrame *ou
     plan->run.out = out;
     plan->run.seed = seed;
     plan->run.frame = frame;
+    plan->run.steadiness = plan->has_state ? plan->steadiness : 0.0f;
     plan->run.row = plan->run.column = 0;
     plan->device_frames = plan->device_frames || (in && in->cuda_context) || (out && out->cuda_context);
     plan->run.slot = (int)(plan->submitted % YONOS_IN_FLIGHT);
@@ -355,6 +358,7 @@ gboolean yonos_plan_submit(YonosPlan *plan, const YonosFrame *in, YonosFrame *ou
     plan->run.in = NULL;
     plan->run.out = NULL;
     plan->warm = plan->warm || ok;
+    plan->has_state = ok; /* where a run has stopped halfway, the states do not belong together */
     plan->submitted += ok;
     if (!ok && plan->device_frames)
         plan->backend->finish(plan->backend, NULL); /* the caller gets its memory back */
@@ -398,6 +402,14 @@ gboolean yonos_plan_set_reuse(YonosPlan *plan, gboolean reuse, GError **error) {
     plan->reuse_to = position_behind(plan, plan->graph->tile_out);
     plan->reuse = yonos_reuse_new(plan->backend, plan->graph, error);
     return plan->reuse != NULL;
+}
+
+void yonos_plan_set_steadiness(YonosPlan *plan, float steadiness) {
+    plan->steadiness = steadiness;
+}
+
+void yonos_plan_forget_frames(YonosPlan *plan) {
+    plan->has_state = FALSE;
 }
 
 /* ---- tensors from and to the host ----------------------------------------------------------- */

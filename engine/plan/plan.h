@@ -55,6 +55,11 @@ gboolean yonos_plan_run(YonosPlan *plan, const YonosFrame *in, YonosFrame *out, 
  * the same pixels, sooner (plan/reuse.h). Without it, the kept outputs are freed. Errors: MEMORY. */
 gboolean yonos_plan_set_reuse(YonosPlan *plan, gboolean reuse, GError **error);
 
+/* How much of the frame before stays where the input is still: 0, at first, to less than 1; from the next frame on. */
+void yonos_plan_set_steadiness(YonosPlan *plan, float steadiness);
+/* The next frame is as if it were the first. */
+void yonos_plan_forget_frames(YonosPlan *plan);
+
 /* Contents as floats, yonos_shape_count() of them, whatever the storage type. */
 gboolean yonos_plan_write_tensor(YonosPlan *plan, const YonosTensor *tensor, const float *values, GError **error);
 gboolean yonos_plan_read_tensor(YonosPlan *plan, const YonosTensor *tensor, float *values, GError **error);

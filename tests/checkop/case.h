@@ -8,6 +8,7 @@
 #include "graph/graph.h"
 
 enum { MAX_TENSORS = 4, MAX_CONSTANTS = 2 };
+#define CASE_STEADINESS 0.75 /* of the run */
 
 /* One node without data. Tensors that take the networks' storage type are marked BF16, the others F32. */
 typedef struct {

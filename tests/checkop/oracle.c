@@ -219,12 +219,39 @@ static double blur(const Oracle *o, Place p) {
     return sum;
 }
 
+/* The mean of the differences around the pixel. */
+static double change_at(const Oracle *o, int n, int y, int x) {
+    YonosShape s = o->node->in[0]->shape;
+    double sum = 0.0;
+    for (int i = 0; i < 9 * s.c; i++) {
+        int sy = CLAMP(y + i / s.c / 3 - 1, 0, s.h - 1), sx = CLAMP(x + i / s.c % 3 - 1, 0, s.w - 1);
+        double d = fabs(input_at(o, 0, n, sy, sx, i % s.c) - input_at(o, 1, n, sy, sx, i % s.c));
+        sum += d < 4.0 ? d : 4.0;
+    }
+    return sum / (9.0 * s.c);
+}
+
+static double stillness(const Oracle *o, Place p) {
+    YonosShape s = o->node->in[0]->shape;
+    double most = 0.0;
+    for (int y = MAX(p.y - 1, 0); y <= MIN(p.y + 1, s.h - 1); y++)
+        for (int x = MAX(p.x - 1, 0); x <= MIN(p.x + 1, s.w - 1); x++)
+            most = MAX(most, change_at(o, p.n, y, x));
+    return CASE_STEADINESS * CLAMP(2.0 - most / (double)o->node->attr.stillness.limit, 0.0, 1.0);
+}
+
+static double keep(const Oracle *o, Place p) {
+    double x = input_at(o, 0, p.n, p.y, p.x, p.c), state = input_at(o, 1, p.n, p.y, p.x, p.c);
+    double weight = input_at(o, 2, p.n, p.y, p.x, 0);
+    return weight != 0.0 && fabs(state - x) < 1000.0 ? x + weight * (state - x) : x;
+}
+
 static double (*const definitions[YONOS_OP_COUNT])(const Oracle *o, Place p) = {
     [YONOS_OP_CONV2D] = conv2d,         [YONOS_OP_LINEAR] = linear, [YONOS_OP_GROUP_NORM] = group_norm,
     [YONOS_OP_LAYER_NORM] = layer_norm, [YONOS_OP_ATTENTION] = attention, [YONOS_OP_GEGLU] = geglu,
     [YONOS_OP_AFFINE] = affine,         [YONOS_OP_CONCAT] = concat, [YONOS_OP_WINDOW] = window,
     [YONOS_OP_FILL] = fill,             [YONOS_OP_BLEND] = blend,   [YONOS_OP_ADAIN] = adain,
-    [YONOS_OP_BLUR] = blur,
+    [YONOS_OP_BLUR] = blur,             [YONOS_OP_STILLNESS] = stillness, [YONOS_OP_KEEP] = keep,
 };
 
 gboolean oracle_knows(YonosOpKind op) { return definitions[op] != NULL; }

@@ -146,7 +146,8 @@ static gboolean upload(Placed *placed, const Inputs *inputs, guint8 poison, GErr
 static gboolean run_kernel(Placed *placed, const Inputs *inputs, GError **error) {
     const Case *c = placed->instance->of;
     YonosRun run = {.data = placed->data, .workspace = placed->workspace + PLACED_GUARD, .grid = c->grid,
-                    .column = c->column, .row = c->row, .seed = 0x123456789abcdef0u, .frame = 0x100000007u};
+                    .column = c->column, .row = c->row, .seed = 0x123456789abcdef0u, .frame = 0x100000007u,
+                    .steadiness = (float)CASE_STEADINESS};
     run.in = inputs->picture ? &inputs->picture->frame : NULL;
     run.out = placed->picture ? &placed->picture->frame : NULL;
     YonosBackend *backend = placed->backend;

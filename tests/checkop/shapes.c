@@ -303,6 +303,21 @@ static void add_blur(CaseList *list, YonosShape x, int dilation) {
     case_list_add_graph(list, "wavelet level", g);
 }
 
+/* The patterns' numbers are far apart: a limit like theirs, so that some pixels are still and some in between. */
+static void add_stillness(CaseList *list, YonosShape x) {
+    YonosGraph *g = yonos_graph_new();
+    YonosTensor *before = input(g, YONOS_DTYPE_F32, x);
+    yonos_stillness(g, input(g, YONOS_DTYPE_F32, x), before, 1.1f, NULL);
+    case_list_add_graph(list, "stillness", g);
+}
+
+static void add_keep(CaseList *list, YonosShape x) {
+    YonosGraph *g = yonos_graph_new();
+    YonosTensor *state = input(g, YONOS_DTYPE_F32, x);
+    yonos_keep(g, input(g, YONOS_DTYPE_F32, x), state, input(g, YONOS_DTYPE_F32, (YonosShape){x.n, x.h, x.w, 1}));
+    case_list_add_graph(list, "keep", g);
+}
+
 static void add_adain(CaseList *list, YonosShape x, int y_h, int y_w) {
     YonosGraph *g = yonos_graph_new();
     YonosTensor *left = input(g, YONOS_DTYPE_F32, x);
@@ -487,6 +502,11 @@ void case_list_add_shapes(CaseList *list) {
     add_adain(list, (YonosShape){2, 19, 23, 3}, 19, 23);
     add_adain(list, (YonosShape){1, 1, 1, 3}, 1, 1);
     add_adain(list, (YonosShape){1, 200, 131, 3}, 200, 131);
+    add_stillness(list, (YonosShape){1, 21, 67, 3});
+    add_stillness(list, (YonosShape){2, 9, 5, 1});
+    add_stillness(list, (YonosShape){1, 1, 1, 3});
+    add_keep(list, (YonosShape){1, 21, 37, 3});
+    add_keep(list, (YonosShape){2, 5, 300, 1});
     add_windows(list);
     add_tile(list, 160, 136, 8, TRUE);
     add_tile(list, 150, 70, 2, FALSE);

@@ -711,10 +711,10 @@ static void test_batch(void) {
     g_assert_cmpmem(sum, sizeof sum, expected, sizeof expected);
 }
 
-static const YonosCudaSeed seed = {0x123456789abcdefULL, 0x100000007ULL};
+static const YonosCudaPerFrame per_frame = {.seed = 0x123456789abcdefULL, .frame = 0x100000007ULL};
 
 static int launch_noise(Fixture *f) {
-    return yonos_cuda_noise(fixture_tensor(f, f->node->out), &seed, f->node->attr.noise.factor, f->extra, NULL);
+    return yonos_cuda_noise(fixture_tensor(f, f->node->out), &per_frame, f->node->attr.noise.factor, f->extra, NULL);
 }
 
 static void test_noise(void) {
@@ -723,7 +723,8 @@ static void test_noise(void) {
         fixture_init(&f);
         YonosTileGrid grid = small_grid();
         static const YonosCudaTile last = {6, 8, 1, 1};
-        f.run = (YonosRun){.data = f.data, .grid = &grid, .row = 1, .column = 1, .seed = seed.seed, .frame = seed.frame};
+        f.run = (YonosRun){.data = f.data, .grid = &grid, .row = 1, .column = 1, .seed = per_frame.seed,
+                         .frame = per_frame.frame};
         f.extra = &last;
         yonos_noise(f.graph, (YonosShape){1, 5, 70, c}, 2, NULL);
         fixture_compare(&f, launch_noise, -1.0f, 0.0f);
@@ -846,6 +847,62 @@ static void test_blur(void) {
         }
 }
 
+/* ---- steadiness ---------------------------------------------------------------------------------- */
+
+static int launch_stillness(Fixture *f) {
+    const YonosCudaPerFrame frame = {.steadiness = f->run.steadiness};
+    return yonos_cuda_stillness(fixture_tensor(f, f->node->out), fixture_tensor(f, f->node->in[0]),
+                                fixture_tensor(f, f->node->in[1]), f->node->attr.stillness.limit, &frame, NULL);
+}
+
+/* Differences from none to beyond the limit, and numbers that are none. */
+static void test_stillness(void) {
+    static const YonosShape sizes[] = {{1, 1, 1, 3}, {2, 9, 35, 3}, {1, 17, 64, 1}, {1, 40, 3, 2}};
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
+        for (int off = 0; off < 2; off++) {
+            Fixture f;
+            fixture_init(&f);
+            f.run.steadiness = off ? 0.0f : 0.85f;
+            const YonosTensor *x = fixture_input(&f, YONOS_DTYPE_F32, sizes[i]);
+            const YonosTensor *before = fixture_input(&f, YONOS_DTYPE_F32, sizes[i]);
+            fixture_fill(&f, x, 0.5f, 0.005f);
+            fixture_fill(&f, before, 0.5f, 0.005f);
+            if (sizes[i].w > 30) {
+                fixture_set(&f, x, 5, NAN);
+                fixture_set(&f, before, 90, INFINITY);
+                fixture_set(&f, before, 10, 1e9f);
+            }
+            yonos_stillness(f.graph, x, before, 0.006f, NULL);
+            fixture_compare(&f, launch_stillness, -1.0f, 0.0f);
+            fixture_clear(&f);
+        }
+}
+
+static int launch_keep(Fixture *f) {
+    return yonos_cuda_keep(fixture_tensor(f, f->node->out), fixture_tensor(f, f->node->in[0]),
+                           fixture_tensor(f, f->node->in[2]), NULL);
+}
+
+static void test_keep(void) {
+    for (int c = 1; c < 5; c++) {
+        const YonosShape shape = {2, 3, 130, c};
+        Fixture f;
+        fixture_init(&f);
+        const YonosTensor *x = fixture_input(&f, YONOS_DTYPE_F32, shape);
+        const YonosTensor *state = fixture_input(&f, YONOS_DTYPE_F32, shape);
+        const YonosTensor *weight = fixture_input(&f, YONOS_DTYPE_F32, (YonosShape){2, 3, 130, 1});
+        fixture_set(&f, weight, 0, 0.0f);
+        fixture_set(&f, state, 0, NAN); /* with a weight of 0, */
+        fixture_set(&f, state, (gsize)c, NAN); /* and another one */
+        fixture_set(&f, state, 2 * (gsize)c, -INFINITY);
+        fixture_set(&f, x, 3 * (gsize)c, NAN);
+        fixture_set(&f, state, 4 * (gsize)c, 1e4f);
+        yonos_keep(f.graph, x, (YonosTensor *)state, weight);
+        fixture_compare(&f, launch_keep, -1.0f, 0.0f);
+        fixture_clear(&f);
+    }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pointwise/affine", test_affine);
@@ -867,6 +924,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/frame", test_frames);
     g_test_add_func("/colour/adain", test_adain);
     g_test_add_func("/colour/blur", test_blur);
+    g_test_add_func("/steady/stillness", test_stillness);
+    g_test_add_func("/steady/keep", test_keep);
     g_test_add_func("/tile/window", test_window);
     g_test_add_func("/tile/blend", test_blend);
     g_test_add_func("/tile/batch", test_batch);

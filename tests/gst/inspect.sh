@@ -3,7 +3,7 @@
 # gst-inspect-1.0 lists every property, each with a sentence and when it may change.
 set -eu
 text=$(gst-inspect-1.0 yonossr)
-for property in model scale backend cuda-device-id max-vram threads precision seed noise-mode tile-size tile-overlap \
+for property in model scale backend cuda-device-id max-vram threads precision seed noise-mode steadiness tile-size tile-overlap \
   colour-fix add-borders bypass late-policy overlap reuse-static compare compare-position stats-interval stats; do
   echo "$text" | grep -Eq "^  $property +: .{10,}" || { echo "$property: no description"; exit 1; }
 done

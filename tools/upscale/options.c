@@ -30,6 +30,8 @@ static void add_options(UpscaleOptions *o, GOptionContext *context) {
         {"at", 0, 0, G_OPTION_ARG_STRING, &o->times, "seconds to compare at (default: 0)", "T,T..."},
         {"around", 0, 0, G_OPTION_ARG_STRING, &o->place_text, "part of width and height to compare around (default: "
          "0.5,0.5)", "X,Y"},
+        {"steadiness", 0, 0, G_OPTION_ARG_DOUBLE, &o->steadiness,
+         "share of the detail that is kept where the picture stands still, 0 to 0.95 (default: 0.9)", "SHARE"},
         {"quiet", 0, 0, G_OPTION_ARG_NONE, &o->quiet, "no progress", NULL},
         G_OPTION_ENTRY_NULL};
     g_option_context_set_summary(context, summary);
@@ -65,6 +67,9 @@ static gboolean check(UpscaleOptions *o, GError **error) {
                             o->quality);
     if (o->compare && !g_str_equal(o->compare, "split") && !g_str_equal(o->compare, "side-by-side"))
         return upscale_fail(error, UPSCALE_USAGE, "--compare is %s, but must be split or side-by-side", o->compare);
+    if (!(o->steadiness >= 0 && o->steadiness <= YONOS_MAX_STEADINESS))
+        return upscale_fail(error, UPSCALE_USAGE, "--steadiness is %g, but must be 0 to %g", o->steadiness,
+                            YONOS_MAX_STEADINESS);
     if (o->join && o->share_text)
         return upscale_fail(error, UPSCALE_USAGE, "--join and --segment exclude each other");
     if (o->sheet && (o->join || o->share_text || o->compare))
@@ -77,7 +82,7 @@ static gboolean check(UpscaleOptions *o, GError **error) {
 gboolean options_parse(UpscaleOptions *o, int argc, char **argv, GError **error) {
     g_autoptr(GOptionContext) context = g_option_context_new("INPUT OUTPUT");
     g_autoptr(GError) cause = NULL;
-    *o = (UpscaleOptions){.quality = g_strdup("good")};
+    *o = (UpscaleOptions){.quality = g_strdup("good"), .steadiness = 0.9};
     add_options(o, context);
     g_option_context_add_group(context, gst_init_get_option_group());
     if (!g_option_context_parse(context, &argc, &argv, &cause))

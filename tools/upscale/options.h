@@ -13,6 +13,7 @@ typedef struct {
     char *encoder;       /* NULL: chosen */
     char *quality;       /* draft, good, best or lossless */
     char *compare;       /* NULL, "split" or "side-by-side" */
+    double steadiness;
     char *parts;         /* folder of the segments; NULL: beside the output */
     char *times;         /* --at, of --sheet */
     char *place_text;    /* --around X,Y, of --sheet */

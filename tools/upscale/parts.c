@@ -46,6 +46,7 @@ static GKeyFile *make(const PartsOf *of, GError **error) {
     set(file, "container", of->container);
     set(file, "compare", of->options->compare);
     set(file, "noise-mode", m->noise_mode);
+    g_key_file_set_double(file, GROUP, "steadiness", of->options->steadiness);
     set(file, "colour-fix", m->colour_fix);
     g_key_file_set_int64(file, GROUP, "seed", m->seed);
     g_key_file_set_integer(file, GROUP, "tile-size", m->tile_size);

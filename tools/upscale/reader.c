@@ -15,7 +15,8 @@ struct _Reader {
     const Scan *scan;
     GstElement *pipeline, *sink;
     Segment segment;
-    gboolean linked, any, at_start; /* at_start: decoding began at the beginning of the file */
+    gboolean linked, any, given; /* a frame was there; one of the part was */
+    gboolean at_start;           /* decoding began at the beginning of the file */
     char *damage;
 };
 
@@ -135,12 +136,16 @@ static GstClockTime time_of(GstSample *sample) {
     return gst_segment_to_stream_time(gst_sample_get_segment(sample), GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
 }
 
-/* With its stream time as timestamp, and the nominal frame rate of the file whatever the decoder makes of a part. */
+/* With its stream time as timestamp, and the nominal frame rate of the file whatever the decoder makes of a part. The
+ * part's first frame alone is marked, so that no frame depends on those of another part. */
 static GstSample *retimed(Reader *r, GstSample *sample, GstClockTime time) {
     GstBuffer *buffer = gst_buffer_copy(gst_sample_get_buffer(sample));
     GST_BUFFER_PTS(buffer) = time;
     GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
     GST_BUFFER_FLAG_UNSET(buffer, GST_BUFFER_FLAG_DISCONT | GST_BUFFER_FLAG_RESYNC);
+    if (!r->given)
+        GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
+    r->given = TRUE;
     GstCaps *caps = gst_caps_copy(gst_sample_get_caps(sample));
     const GstStructure *coded = gst_caps_get_structure(r->scan->video->caps, 0);
     int numerator, denominator;

@@ -62,7 +62,7 @@ static gboolean set_backend(GstElement *element, const char *name, GError **erro
 
 static gboolean configure(GstElement *element, const UpscaleOptions *o, GError **error) {
     const ToolOptions *m = &o->model;
-    g_object_set(element, "qos", FALSE, NULL);
+    g_object_set(element, "qos", FALSE, "steadiness", o->steadiness, NULL);
     if (m->model)
         g_object_set(element, "model", m->model, NULL);
     return set_backend(element, m->backend, error) && set_word(element, "precision", m->precision, error) &&

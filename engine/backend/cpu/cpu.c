@@ -124,6 +124,8 @@ static void fill_ops(YonosOp op[YONOS_OP_COUNT]) {
     op[YONOS_OP_UNPACK] = cpu_unpack;
     op[YONOS_OP_ADAIN] = cpu_adain;
     op[YONOS_OP_BLUR] = cpu_blur;
+    op[YONOS_OP_STILLNESS] = cpu_stillness;
+    op[YONOS_OP_KEEP] = cpu_keep;
 }
 
 YonosBackend *yonos_backend_cpu_new(YonosPrecision precision, int threads, GError **error) {
