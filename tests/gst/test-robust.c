@@ -141,7 +141,8 @@ static void set_random(GObject *object, GParamSpec *spec) {
         GEnumClass *values = G_PARAM_SPEC_ENUM(spec)->enum_class;
         g_value_set_enum(&value, values->values[g_test_rand_int_range(0, (gint)values->n_values)].value);
     } else if (G_IS_PARAM_SPEC_DOUBLE(spec)) {
-        g_value_set_double(&value, g_test_rand_double_range(0.0, 1.0));
+        GParamSpecDouble *number = G_PARAM_SPEC_DOUBLE(spec);
+        g_value_set_double(&value, g_test_rand_double_range(number->minimum, number->maximum));
     } else if (G_IS_PARAM_SPEC_UINT64(spec)) {
         g_value_set_uint64(&value, (guint64)g_test_rand_int());
     } else if (G_IS_PARAM_SPEC_UINT(spec)) {
