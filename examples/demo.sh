@@ -53,7 +53,7 @@ fi
 echo "Upscaling $width x $height to $((2 * width)) x $((2 * height)):"
 # shellcheck disable=SC2086
 gst-launch-1.0 filesrc location="$input" ! decodebin name=d \
-  d. ! queue ! videoconvert ! yonossr ! progressreport name=upscaled update-freq=2 ! videoconvert \
+  d. ! queue ! videoconvert ! yonossr steadiness=0.9 ! progressreport name=upscaled update-freq=2 ! videoconvert \
   ! x264enc speed-preset=fast quantizer=18 pass=quant ! h264parse ! mp4mux name=mux ! filesink location="$video" $sound
 
 # One frame: the 25th, or the last of a shorter clip. Left half: resampled; right half: upscaled.

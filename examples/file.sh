@@ -16,6 +16,6 @@ if gst-discoverer-1.0 "$1" | grep -q '^ *audio'; then
 fi
 # shellcheck disable=SC2086
 exec gst-launch-1.0 -q filesrc location="$1" ! decodebin name=d \
-  d. ! queue ! videoconvert ! yonossr qos=false ! progressreport ! videoconvert ! video/x-raw,format=I420 \
-  ! x264enc ! h264parse ! queue ! m. \
+  d. ! queue ! videoconvert ! yonossr qos=false steadiness=0.9 ! progressreport ! videoconvert \
+  ! video/x-raw,format=I420 ! x264enc ! h264parse ! queue ! m. \
   mp4mux name=m ! filesink location="$2" $sound

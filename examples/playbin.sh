@@ -10,5 +10,5 @@ if [ $# -lt 1 ]; then
 fi
 # Blanks, # and % in a name are escaped in its URI; so is every other byte here, but for the slashes.
 path=$(printf %s "$(realpath "$1")" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g; s:%2f:/:g')
-exec gst-launch-1.0 -q playbin uri="file://$path" video-filter="yonossr late-policy=fast" \
+exec gst-launch-1.0 -q playbin uri="file://$path" video-filter="yonossr late-policy=fast steadiness=0.9" \
   video-sink="${2:-autovideosink}" audio-sink="${3:-autoaudiosink}"

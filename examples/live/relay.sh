@@ -16,9 +16,9 @@ folder=$2
 port=$3
 mkdir -p "$folder"
 if [ "${4:-}" = keep-all ]; then
-  scale="queue ! yonossr qos=false"
+  scale="queue ! yonossr qos=false steadiness=0.9"
 else
-  scale="queue leaky=downstream max-size-buffers=2 ! yonossr late-policy=fast"
+  scale="queue leaky=downstream max-size-buffers=2 ! yonossr late-policy=fast steadiness=0.9"
 fi
 
 # shellcheck disable=SC2086

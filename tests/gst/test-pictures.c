@@ -40,8 +40,11 @@ static GstBuffer *convert(GstBuffer *buffer, GstVideoInfo *from, GstVideoInfo *t
 }
 
 static guint8 *sample_at(const GstVideoFrame *frame, guint c, int x, int y) {
-    return (guint8 *)GST_VIDEO_FRAME_COMP_DATA(frame, c) + y * GST_VIDEO_FRAME_COMP_STRIDE(frame, c) +
-           x * GST_VIDEO_FRAME_COMP_PSTRIDE(frame, c);
+    guint8 *at = (guint8 *)GST_VIDEO_FRAME_COMP_DATA(frame, c) + y * GST_VIDEO_FRAME_COMP_STRIDE(frame, c) +
+                 x * GST_VIDEO_FRAME_COMP_PSTRIDE(frame, c);
+    /* GStreamer says that P010 and its like have V one byte behind U, which has two. */
+    gboolean words = GST_VIDEO_FRAME_COMP_DEPTH(frame, c) > 8 && GST_VIDEO_FRAME_COMP_PLANE(frame, c) > 0;
+    return words && GST_VIDEO_FRAME_COMP_POFFSET(frame, c) == 1 ? at + 1 : at;
 }
 
 /* Of 8 bits, or in the low or high bits of a little-endian word. */
@@ -124,18 +127,13 @@ static int tolerance(const GstVideoInfo *a, const GstVideoInfo *b) {
     return 65536 * 5 / (1 << MIN(depth, 12)) + 16;
 }
 
-/* How far off a frame is from the start, by rounding and by GStreamer's converter. */
-static int input_loss(GstVideoInfo *info, Colour colour, gboolean alpha) {
+/* How far off a frame is from the start, where that is more than rounding: NV61 of an odd width has its last chroma
+ * samples swapped by GStreamer's converter (1.22). */
+static int own_loss(GstVideoInfo *info, Colour colour, gboolean alpha) {
     GstVideoRectangle all = {0, 0, info->width, info->height};
     GstBuffer *buffer = flat_new(info, colour);
     int off = distance(buffer, info, &all, colour, alpha);
     gst_buffer_unref(buffer);
-    return off;
-}
-
-/* What of it is the converter's: NV61 of an odd width has its last chroma samples swapped (1.22). */
-static int own_loss(GstVideoInfo *info, Colour colour, gboolean alpha) {
-    int off = input_loss(info, colour, alpha);
     return off > tolerance(info, info) ? off : 0;
 }
 
@@ -179,6 +177,30 @@ static void test_every_format(void) {
         }
 }
 
+/* The colour that the codes of a flat frame mean: GStreamer cuts off what a code does not hold, so it is not quite what
+ * the frame was made from. */
+static Colour meaning_of(GstBuffer *buffer, GstVideoInfo *info) {
+    GstVideoFrame frame;
+    gint offset[4], scale[4];
+    double value[4] = {0.0, 0.0, 0.0, 1.0}, kr, kb;
+    gst_video_color_range_offsets(info->colorimetry.range, info->finfo, offset, scale);
+    g_assert_true(gst_video_frame_map(&frame, info, buffer, GST_MAP_READ));
+    for (guint c = 0; c < GST_VIDEO_INFO_N_COMPONENTS(info); c++)
+        value[c] = (double)(sample(&frame, c, 0, 0) - offset[c]) / scale[c];
+    gst_video_frame_unmap(&frame);
+    double rgb[3] = {value[0], value[1], value[2]};
+    if (GST_VIDEO_INFO_IS_GRAY(info)) {
+        rgb[1] = rgb[2] = rgb[0];
+    } else if (GST_VIDEO_INFO_IS_YUV(info)) {
+        g_assert_true(gst_video_color_matrix_get_Kr_Kb(info->colorimetry.matrix, &kr, &kb));
+        rgb[0] = value[0] + 2.0 * (1.0 - kr) * value[2];
+        rgb[2] = value[0] + 2.0 * (1.0 - kb) * value[1];
+        rgb[1] = (value[0] - kr * rgb[0] - kb * rgb[2]) / (1.0 - kr - kb);
+    }
+    return (Colour){(guint16)(value[3] * 65535.0), (guint16)(rgb[0] * 65535.0), (guint16)(rgb[1] * 65535.0),
+                    (guint16)(rgb[2] * 65535.0)};
+}
+
 /* Other formats and colorimetries downstream: the same colour. */
 static void test_other_formats(void) {
     static const char *const pairs[][2] = {
@@ -194,12 +216,17 @@ static void test_other_formats(void) {
         gst_harness_set_sink_caps_str(h, wanted);
         GstVideoInfo in = info_of(caps);
         Colour colour = GST_VIDEO_INFO_IS_GRAY(&in) ? (Colour){65535, 0x9000, 0x9000, 0x9000} : teal;
-        GstBuffer *out = push_flat(h, caps, colour);
+        GstBuffer *flat = flat_new(&in, colour);
+        colour = meaning_of(flat, &in);
+        gst_harness_set_src_caps_str(h, caps);
+        GstBuffer *out = gst_harness_push_and_pull(h, flat);
+        g_assert_nonnull(out);
         GstVideoInfo info = output_info(h);
         GstVideoRectangle all = {0, 0, info.width, info.height};
         g_assert_cmpstr(GST_VIDEO_INFO_NAME(&info), ==, pairs[i][1]);
         int off = distance(out, &info, &all, colour, TRUE);
-        if (off > tolerance(&in, &info) + input_loss(&in, colour, TRUE))
+        g_test_message("%s -> %s: %d of 65535 off, %d allowed", pairs[i][0], pairs[i][1], off, tolerance(&in, &info));
+        if (off > tolerance(&in, &info))
             g_error("%s -> %s: a flat frame comes out %d of 65535 off", pairs[i][0], pairs[i][1], off);
         gst_buffer_unref(out);
         gst_harness_teardown(h);
