@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * STILLNESS: a block makes a tile of the picture, with the mean differences that it looks at in shared memory. KEEP: one thread per
- * element of a row.
+ * STILLNESS: a block makes a tile of the picture, with the mean differences that it looks at in shared memory. KEEP: one
+ * thread per element of a row.
  */
 #include "device.h"
 

@@ -85,10 +85,11 @@ struct _YonosBackend {
     gboolean (*collect)(const YonosKernel *unpack, int slot, GError **error);
     /*
      * Optional, all or none: recordings. Between record() and record_end() the run() calls are written down instead of
-     * run; replay() then runs them all, with the tile, seed, frame number and steadiness of the `run` given, and the tensors, workspace
-     * and kernels of the time of recording. Each kernel must have run once before, and PACK and UNPACK, which touch the
-     * caller's memory, cannot be recorded. record_end() with keep = FALSE, after a failure, drops what was recorded;
-     * else it gives a recording, to be forgotten with forget() before the kernels are released. Errors: DEVICE, MEMORY.
+     * run; replay() then runs them all, with the tile, seed, frame number and steadiness of the `run` given, and the
+     * tensors, workspace and kernels of the time of recording. Each kernel must have run once before, and PACK and UNPACK,
+     * which touch the caller's memory, cannot be recorded. record_end() with keep = FALSE, after a failure, drops what
+     * was recorded; else it gives a recording, to be forgotten with forget() before the kernels are released. Errors:
+     * DEVICE, MEMORY.
      */
     gboolean (*record)(YonosBackend *backend, const YonosRun *run, GError **error);
     gpointer (*record_end)(YonosBackend *backend, gboolean keep, GError **error);
