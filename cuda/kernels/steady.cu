@@ -10,14 +10,13 @@ enum {
     TILE_H = 8,
     MEAN_W = TILE_W + 2, /* the means that the tile's pixels look at */
     MEAN_H = TILE_H + 2,
-    MOST = 4, /* that one difference counts */
 };
 
-/* In the order in which ref adds. */
+/* In the order in which ref adds; one difference counts no more than that. */
 __device__ static float add_change(float sum, const float *x, const float *before, int channels) {
     for (int c = 0; c < channels; c++) {
         float difference = fabsf(x[c] - before[c]);
-        sum += difference < MOST ? difference : MOST;
+        sum += difference < 4.0f ? difference : 4.0f;
     }
     return sum;
 }

@@ -20,7 +20,7 @@ done
 mkdir -p "$out/bin" "$out/lib" "$out/plugins" "$out/models" "$out/tests"
 
 for program in tools/yonos-bench tools/yonos-run tests/checkop/checkop tests/golden/golden tests/gpu/describe-device \
-  tests/gpu/cuda-memory; do
+  tests/gpu/cuda-memory tests/unit/test-steady; do
   [ ! -x "$build/$program" ] || cp "$build/$program" "$out/bin/"
 done
 for program in gst-launch-1.0 gst-inspect-1.0; do

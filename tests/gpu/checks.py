@@ -17,9 +17,9 @@ MODELS = ("yonos-lite-x2", "taesd", "sd15", "sd21")
 SMALL = ("--max-elements", "100000", "--max-gflop", "0.001", "--most", "12")  # what a sanitizer is done with in seconds
 LIBRARIES = ("conv2d", "linear", "attention")  # cuDNN's and cuBLASLt's kernels
 OWN = ("group_norm", "layer_norm", "geglu", "affine", "concat", "resize", "window", "fill", "blend", "noise", "pack",
-       "unpack", "adain", "blur")
+       "unpack", "adain", "blur", "stillness", "keep")
 OWN_CONVOLUTIONS = ("env", "YONOS_CUDA_CONV=own")  # wherever the own kernel takes the shape, untimed
-SHARING = ("attention", "group_norm", "layer_norm", "adain")   # whose kernels use shared memory
+SHARING = ("attention", "group_norm", "layer_norm", "adain", "stillness")  # whose kernels use shared memory
 
 
 def only(ops):
@@ -91,6 +91,11 @@ class Checks:
 
     def golden(self, model, precision):
         return last_lines(self.program("golden", self.bundle.folder / "tests" / "golden" / model, "cuda", precision), 1)
+
+    def steadiness(self):
+        """What stays of the frames before, and ref's pictures with it: the unit test, on the device."""
+        return last_lines(self.program("test-steady", tool=(
+            "env", "YONOS_TEST_BACKEND=cuda", f"YONOS_TEST_MODELS={self.bundle.folder / 'tests' / 'golden'}")), 1)
 
     def upscale(self, model, backend, precision, name, *options):
         """The picture that yonos-run makes, f32."""
@@ -183,6 +188,7 @@ def add_checks(runner, bundle):
     for model in GOLDEN:
         for precision in ("f32", "bf16"):
             runner.add(f"golden {model} {precision}", c.golden, model, precision, seconds=60, pool="checks")
+    runner.add("steadiness", c.steadiness, seconds=60, pool="checks")
     runner.add("frames in CUDA memory", c.device_memory, bundle.model("yonos-lite-x2"), seconds=120, pool="checks")
     runner.add("determinism", c.determinism, seconds=60, pool="checks")
     runner.add("noise has the CPU's bits", c.checkop, "--op", "noise", seconds=60, pool="checks")

@@ -4,7 +4,7 @@
  *
  * The golden model's noise differs from frame to frame, so a still input flickers. Its colour fix, back-projection, is
  * linear, and floats are not clipped: what is kept can be told from the frames without steadiness.
- * Also run with the CUDA backend on the host's stand-in (tests/cuda-host/meson.build).
+ * Also run with the CUDA backend: on the host's stand-in (tests/cuda-host/meson.build), and on devices (tests/gpu).
  */
 #include <math.h>
 
@@ -15,7 +15,8 @@ static const double SHARE = 0.75;
 
 static YonosUpscaler *open_upscaler(const char *backend, int threads, double steadiness) {
     g_autoptr(GError) error = NULL;
-    g_autofree char *folder = g_build_filename(GOLDEN_MODELS, "text-free", NULL);
+    const char *models = g_getenv("YONOS_TEST_MODELS");
+    g_autofree char *folder = g_build_filename(models ? models : GOLDEN_MODELS, "text-free", NULL);
     g_autoptr(YonosModel) model = yonos_model_open(folder, &error);
     g_assert_no_error(error);
     YonosOptions options = YONOS_OPTIONS_INIT;

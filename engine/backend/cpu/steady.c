@@ -8,7 +8,7 @@
 
 /* ---- STILLNESS -------------------------------------------------------------------------------------- */
 
-enum { MOST = 4 }; /* that one difference counts */
+static const float MOST = 4.0f; /* that one difference counts */
 
 static gboolean prepare_stillness(YonosKernel *kernel, GError **error) {
     (void)error;

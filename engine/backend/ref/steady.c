@@ -4,7 +4,7 @@
  */
 #include "backend/ref/ref.h"
 
-enum { MOST = 4 }; /* that one difference counts */
+static const float MOST = 4.0f; /* that one difference counts */
 
 /* The mean difference around a pixel. */
 static float change_at(const YonosRun *run, const YonosNode *node, int n, int y, int x) {
