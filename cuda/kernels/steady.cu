@@ -12,7 +12,7 @@ enum {
     MEAN_H = TILE_H + 2,
 };
 
-/* In the order in which ref adds; one difference counts no more than that. */
+/* In the order in which ref adds; one difference counts 4 at most. */
 __device__ static float add_change(float sum, const float *x, const float *before, int channels) {
     for (int c = 0; c < channels; c++) {
         float difference = fabsf(x[c] - before[c]);

@@ -9,6 +9,8 @@ from convert import mean
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
 from yonos_train.config import read_config
+from yonos_train.data import Samples, batches
+from yonos_train.upscale import decoder_parts, make_upscaler
 
 
 class Chain(StageTest):
@@ -62,6 +64,24 @@ class Chain(StageTest):
         self.run_stage("export", "name=joint", "export.dtype=float32", f"export.folder={self.work}/apart")
         unet = UNet2DConditionModel.from_pretrained(self.work / "apart", subfolder="unet")
         self.assertTrue(torch.equal(unet.conv_in.weight, frozen["conv_in.weight"]))
+
+    def test_before_the_colour_fix(self):
+        """Back-projection makes up for any colours of the decoder's, but for a weight on what it gives itself."""
+        for stage in ("autoencoder", "direct"):
+            self.run_stage(stage, "name=unfixed")
+        errors = []
+        for weight in (0, 20):
+            options = ("name=unfixed", f"decoder.unfixed_weight={weight}", "colour_fix=back-projection", "ema=0.5")
+            self.run_stage("decoder", *options, "decoder.steps=60", "decoder.optimizer=muon")
+            config = self.config(*options)
+            latents, unet = decoder_parts(config)
+            upscaler = make_upscaler(config, latents, unet)
+            batch = next(batches(Samples(config, {"lr": config["scale"]}), config, 0))
+            with torch.no_grad():
+                decoded = upscaler.decoded(upscaler.latent(batch["lr"], latents.noise_for(batch["hr"])))
+            errors.append((decoded - batch["hr"]).abs().mean().item())
+            (self.work / "runs" / "unfixed" / "decoder.pt").unlink()
+        self.assertLess(errors[1], 0.9 * errors[0], errors)
 
     def test_folder_stands_for_stages(self):
         """With inits alone, export writes the same weights again."""

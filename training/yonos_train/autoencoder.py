@@ -115,7 +115,7 @@ def chroma_loss(out, hr):
 
 def decoder(config):
     """L1 and weighted LPIPS, chroma, GAN and temporal loss of the decoded one-step latents, back-projection inside the
-    loop.
+    loop, and weighted L1 before it.
 
     decoder.unet = false trains on z_l: what a decoder can do without the one step. decoder.train_unet = true tunes the
     U-Net with the decoder, by the same loss. Both frames of a pair see the same noise, as with noise-mode=static.
@@ -131,11 +131,15 @@ def decoder(config):
     def step(batch, position):
         hr, lr, noise = batch["hr"], batch["lr"], latents.noise_for(batch["hr"])
         weight = {name: scheduled(options[f"{name}_weight"], position)
-                  for name in ("lpips", "chroma", "gan", "temporal")}
+                  for name in ("lpips", "chroma", "unfixed", "gan", "temporal")}
         with autocast(config):
-            out = upscale(lr, noise)
+            unfixed = upscale.decoded(upscale.latent(lr, noise))
+            out = upscale.fixed(unfixed, lr)
             parts = {"l1": F.l1_loss(out, hr), "lpips": lpips(*cut(out, hr)).float(), "chroma": chroma_loss(out, hr)}
             loss = parts["l1"] + weight["lpips"] * parts["lpips"] + weight["chroma"] * parts["chroma"]
+            if weight["unfixed"]:
+                parts["unfixed"] = F.l1_loss(unfixed, hr)
+                loss = loss + weight["unfixed"] * parts["unfixed"]
             if weight["temporal"]:
                 parts["temporal"] = temporal_loss(out, upscale(batch["next_lr"], noise), batch)
                 loss = loss + weight["temporal"] * parts["temporal"]

@@ -55,6 +55,7 @@ DEFAULTS = {
     "decoder": _STAGE | {
         "lpips_weight": 0.5,
         "chroma_weight": 0.0,    # of Cb's and Cr's error, which LPIPS hardly sees
+        "unfixed_weight": 0.0,   # of the L1 of what the decoder gives before the colour fix, which else may drift
         "gan_weight": 0.0, "gan_width": 32, "gan_learning_rate": 4e-4,
         "temporal_weight": 0.0,  # more than 0 takes pairs of frames and about twice the time
         "train_unet": False,     # tune the U-Net with the decoder; kept as decoder-and-unet

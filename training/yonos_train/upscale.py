@@ -24,9 +24,14 @@ class Upscaler:
         z_l = self.latents.of_upsampled(lr, self.scale)
         return self.one_step.from_noise(z_l, noise) if self.one_step else z_l
 
-    def image(self, z, lr):
-        image = self.decode(self.latents.for_decoder(z)).float()
+    def decoded(self, z):
+        return self.decode(self.latents.for_decoder(z)).float()
+
+    def fixed(self, image, lr):
         return back_project(image, lr) if self.fix else image
+
+    def image(self, z, lr):
+        return self.fixed(self.decoded(z), lr)
 
     def __call__(self, lr, noise):
         return self.image(self.latent(lr, noise), lr)
