@@ -20,8 +20,8 @@ enum {
     WAVELET_LEVELS = 5,
 };
 
-/* Mean difference of two frames, in [-1, 1], that is taken for noise: 1.5 of 255. */
-static const float STILL = 1.5f / 127.5f;
+/* Mean difference of two frames, in [-1, 1], that is taken for noise: 1 of 255. */
+static const float STILL = 1.0f / 127.5f;
 
 typedef struct {
     YonosGraph *g;

@@ -81,7 +81,7 @@ class Chain(StageTest):
                 decoded = upscaler.decoded(upscaler.latent(batch["lr"], latents.noise_for(batch["hr"])))
             errors.append((decoded - batch["hr"]).abs().mean().item())
             (self.work / "runs" / "unfixed" / "decoder.pt").unlink()
-        self.assertLess(errors[1], 0.9 * errors[0], errors)
+        self.assertLess(errors[1], 0.95 * errors[0], errors)
 
     def test_folder_stands_for_stages(self):
         """With inits alone, export writes the same weights again."""
