@@ -318,7 +318,9 @@ static void install_picture_properties(GObjectClass *klass) {
                             "the latest seek or discontinuity",
                             0.0, YONOS_MAX_STEADINESS, 0.0, playing));
     add(klass, PROP_COLOUR_FIX,
-        g_param_spec_enum("colour-fix", "Colour fix", "How the result's colours are tied to the input's",
+        g_param_spec_enum("colour-fix", "Colour fix",
+                          "How the result's colours are tied to the input's; a model is trained with its own, and "
+                          "without it may be far off",
                           gst_yonos_colour_fix_get_type(), YONOS_COLOUR_FIX_DEFAULT, playing));
     add(klass, PROP_BYPASS,
         g_param_spec_boolean("bypass", "Bypass", "Upscale by Lanczos resampling alone, to the same size", FALSE,

@@ -393,6 +393,7 @@ class Options(Case):
                           ["--compare=half", "in.mp4", "out.mp4"], ["--precision", "f8", "in.mp4", "out.mp4"],
                           ["--tile-size", "-4", "in.mp4", "out.mp4"], ["--seed", "-1", "in.mp4", "out.mp4"],
                           ["--max-vram", "-1", "in.mp4", "out.mp4"],
+                          ["--steadiness", "1", "in.mp4", "out.mp4"],
                           ["--backend", "cuda:x", "in.mp4", "out.mp4"], ["--backend", "gpu", "in.mp4", "out.mp4"],
                           ["--at", "1", "in.mp4", "out.mp4"],
                           ["--sheet", "--at", "x", "in.mp4", "out.png"],
