@@ -111,7 +111,6 @@ static gboolean make(Player *p, const char *input, const char *sink_name) {
         return FALSE;
     }
     gst_util_set_object_arg(G_OBJECT(p->filter), "late-policy", "fast");
-    g_object_set(p->filter, "steadiness", 0.9, NULL);
     g_object_set(p->playbin, "uri", uri, "video-filter", p->filter, "video-sink", sink, NULL);
     return TRUE;
 }
