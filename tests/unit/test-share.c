@@ -4,20 +4,16 @@
  */
 #include <time.h>
 
+#include "golden-upscaler.h"
 #include "picture.h"
 #include "yonos.h"
 
 enum { SIDE = 24, SCALE = 2, ROUNDS = 20, PAUSE = 10 * 1000 /* microseconds */ };
 
 static YonosUpscaler *open_upscaler(void) {
-    g_autoptr(GError) error = NULL;
     YonosOptions options = YONOS_OPTIONS_INIT;
     options.backend = "cpu";
-    g_autofree char *folder = g_build_filename(GOLDEN_MODELS, "text-free", NULL);
-    g_autoptr(YonosModel) model = yonos_model_open(folder, &error);
-    YonosUpscaler *upscaler = model ? yonos_upscaler_new(model, &options, &error) : NULL;
-    g_assert_no_error(error);
-    return upscaler;
+    return golden_upscaler("text-free", &options);
 }
 
 static void upscale(YonosUpscaler *upscaler) {

@@ -8,24 +8,19 @@
  */
 #include <math.h>
 
+#include "golden-upscaler.h"
 #include "picture.h"
 
-enum { WIDTH = 40, HEIGHT = 14, SCALE = 2, FRAMES = 3 };
+enum { WIDTH = 40, HEIGHT = 14, SCALE = GOLDEN_SCALE, FRAMES = 3 };
 static const double SHARE = 0.75;
 
 static YonosUpscaler *open_upscaler(const char *backend, int threads, double steadiness) {
-    g_autoptr(GError) error = NULL;
-    const char *models = g_getenv("YONOS_TEST_MODELS");
-    g_autofree char *folder = g_build_filename(models ? models : GOLDEN_MODELS, "text-free", NULL);
-    g_autoptr(YonosModel) model = yonos_model_open(folder, &error);
-    g_assert_no_error(error);
     YonosOptions options = YONOS_OPTIONS_INIT;
-    options.backend = backend ? backend : g_getenv("YONOS_TEST_BACKEND") ? g_getenv("YONOS_TEST_BACKEND") : "cpu";
+    options.backend = backend ? backend : golden_backend();
     options.precision = YONOS_PRECISION_F32;
     options.threads = threads;
     options.noise_mode = YONOS_NOISE_PER_FRAME;
-    YonosUpscaler *upscaler = yonos_upscaler_new(model, &options, &error);
-    g_assert_no_error(error);
+    YonosUpscaler *upscaler = golden_upscaler("text-free", &options);
     yonos_upscaler_set_steadiness(upscaler, steadiness);
     return upscaler;
 }

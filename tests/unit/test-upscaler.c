@@ -9,25 +9,15 @@
 #include <math.h>
 
 #include "backend/taps.h"
+#include "golden-upscaler.h"
 #include "picture.h"
 
-enum { LARGEST = 40, SCALE = 2 };
+enum { LARGEST = 40, SCALE = GOLDEN_SCALE };
 
 /* KL without attention and with back-projection; Tiny with cross-attention; KL with start_latent: no noise. */
 #define KL "text-free"
 #define TINY "cross-linear"
 #define NO_NOISE "cross-conv"
-
-static YonosUpscaler *open_upscaler(const char *name, const YonosOptions *options) {
-    g_autoptr(GError) error = NULL;
-    g_autofree char *folder = g_build_filename(GOLDEN_MODELS, name, NULL);
-    g_autoptr(YonosModel) model = yonos_model_open(folder, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(yonos_model_get_scale(model), ==, SCALE);
-    YonosUpscaler *upscaler = yonos_upscaler_new(model, options, &error);
-    g_assert_no_error(error);
-    return upscaler;
-}
 
 static YonosOptions cpu_options(YonosPrecision precision, int threads) {
     YonosOptions options = YONOS_OPTIONS_INIT;
@@ -70,7 +60,7 @@ static void check_size(YonosUpscaler *upscaler, YonosFormat format, int width, i
 /* Squares, long ones in both directions, and each size beside one that is coprime to it; the format goes round. */
 static void test_sizes(gconstpointer name) {
     YonosOptions options = cpu_options(YONOS_PRECISION_F32, 1);
-    g_autoptr(YonosUpscaler) upscaler = open_upscaler(name, &options);
+    g_autoptr(YonosUpscaler) upscaler = golden_upscaler(name, &options);
     for (int n = 1; n <= LARGEST; n++) {
         const int sizes[][2] = {{n, n}, {n, LARGEST + 1 - n}, {n, 1 + 7 * n % LARGEST}};
         for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
@@ -84,7 +74,7 @@ static void test_sizes(gconstpointer name) {
 static void test_formats(gconstpointer name) {
     static const int sizes[][2] = {{1, 1}, {1, 2}, {2, 1}, {3, 7}, {8, 5}, {17, 16}};
     YonosOptions options = cpu_options(YONOS_PRECISION_F32, 1);
-    g_autoptr(YonosUpscaler) upscaler = open_upscaler(name, &options);
+    g_autoptr(YonosUpscaler) upscaler = golden_upscaler(name, &options);
     for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
         for (YonosFormat format = YONOS_FORMAT_UNKNOWN + 1; format < YONOS_FORMAT_COUNT; format++)
             check_size(upscaler, format, sizes[i][0], sizes[i][1]);
@@ -100,7 +90,7 @@ static void test_component_order(void) {
                   {YONOS_FORMAT_XBGR, 4, 3, 2, 1}, {YONOS_FORMAT_RGBX, 4, 0, 1, 2}, {YONOS_FORMAT_BGRX, 4, 2, 1, 0}};
     enum { W = 9, H = 6, PIXELS = W * H };
     YonosOptions options = cpu_options(YONOS_PRECISION_F32, 1);
-    g_autoptr(YonosUpscaler) upscaler = open_upscaler(KL, &options);
+    g_autoptr(YonosUpscaler) upscaler = golden_upscaler(KL, &options);
     g_autoptr(Picture) rgb = input(YONOS_FORMAT_RGB, W, H, PICTURE_TIGHT);
     g_autoptr(Picture) expected = upscale(upscaler, rgb, PICTURE_TIGHT, 0);
     for (guint i = 0; i < G_N_ELEMENTS(orders); i++) {
@@ -121,7 +111,7 @@ static void test_component_order(void) {
 /* Opaque stays opaque and transparent transparent, whatever the colours. */
 static void test_alpha(void) {
     YonosOptions options = cpu_options(YONOS_PRECISION_F32, 1);
-    g_autoptr(YonosUpscaler) upscaler = open_upscaler(TINY, &options);
+    g_autoptr(YonosUpscaler) upscaler = golden_upscaler(TINY, &options);
     for (int alpha = 0; alpha <= 255; alpha += 51) {
         g_autoptr(Picture) in = input(YONOS_FORMAT_BGRA, 11, 5, PICTURE_TIGHT);
         for (int p = 0; p < 11 * 5; p++)
@@ -138,10 +128,10 @@ static void check_threads(const char *name, YonosPrecision precision, int tile_s
     YonosOptions options = cpu_options(precision, 1);
     options.tile_size = tile_size;
     g_autoptr(Picture) in = input(YONOS_FORMAT_RGB_F32, 50, 37, PICTURE_TIGHT);
-    g_autoptr(YonosUpscaler) one = open_upscaler(name, &options);
+    g_autoptr(YonosUpscaler) one = golden_upscaler(name, &options);
     g_autoptr(Picture) expected = upscale(one, in, PICTURE_TIGHT, 3);
     for (options.threads = 2; options.threads <= 3; options.threads++) {
-        g_autoptr(YonosUpscaler) more = open_upscaler(name, &options);
+        g_autoptr(YonosUpscaler) more = golden_upscaler(name, &options);
         g_autoptr(Picture) out = upscale(more, in, PICTURE_TIGHT, 3);
         g_assert_true(picture_equal(out, expected));
     }
@@ -157,7 +147,7 @@ static void test_threads(gconstpointer name) {
 /* A frame's pixels are the same after other frames, other sizes (plans come and go) and other settings. */
 static void test_history(gconstpointer name) {
     YonosOptions options = cpu_options(YONOS_PRECISION_AUTO, 2);
-    g_autoptr(YonosUpscaler) upscaler = open_upscaler(name, &options);
+    g_autoptr(YonosUpscaler) upscaler = golden_upscaler(name, &options);
     g_autoptr(Picture) in = input(YONOS_FORMAT_RGB, 23, 18, PICTURE_TIGHT);
     g_autoptr(Picture) first = upscale(upscaler, in, PICTURE_TIGHT, 5);
     for (int i = 1; i <= 4; i++) {
@@ -179,9 +169,8 @@ static void test_history(gconstpointer name) {
 /* Also run with the CUDA backend on the host's stand-in (tests/cuda-host/meson.build). */
 static YonosUpscaler *open_flight_upscaler(void) {
     YonosOptions options = cpu_options(YONOS_PRECISION_F32, 1);
-    if (g_getenv("YONOS_TEST_BACKEND"))
-        options.backend = g_getenv("YONOS_TEST_BACKEND");
-    return open_upscaler(KL, &options);
+    options.backend = golden_backend();
+    return golden_upscaler(KL, &options);
 }
 
 /* Frame `i` of a clip whose sizes, formats and colour fixes change. */
@@ -300,7 +289,7 @@ static Picture *with_noise(YonosUpscaler *upscaler, const Picture *in, YonosNois
 static void test_noise(void) {
     static const guint64 frames[] = {1, 2, G_GUINT64_CONSTANT(1) << 32, G_MAXUINT64};
     YonosOptions options = cpu_options(YONOS_PRECISION_F32, 1);
-    g_autoptr(YonosUpscaler) upscaler = open_upscaler(KL, &options);
+    g_autoptr(YonosUpscaler) upscaler = golden_upscaler(KL, &options);
     g_autoptr(Picture) in = input(YONOS_FORMAT_RGB_F32, 12, 9, PICTURE_TIGHT);
     g_autoptr(Picture) zero = with_noise(upscaler, in, YONOS_NOISE_PER_FRAME, 0, 0);
     for (guint i = 0; i < G_N_ELEMENTS(frames); i++) {
@@ -312,7 +301,7 @@ static void test_noise(void) {
         g_assert_false(picture_equal(seeded, zero));
         g_assert_false(picture_equal(seeded, fresh));
     }
-    g_autoptr(YonosUpscaler) silent = open_upscaler(NO_NOISE, &options);
+    g_autoptr(YonosUpscaler) silent = golden_upscaler(NO_NOISE, &options);
     g_autoptr(Picture) a = with_noise(silent, in, YONOS_NOISE_PER_FRAME, 1, 2);
     g_autoptr(Picture) b = with_noise(silent, in, YONOS_NOISE_PER_FRAME, 3, 4);
     g_assert_true(picture_equal(a, b));
@@ -422,7 +411,7 @@ static void test_colour_fixes(void) {
     };
     YonosOptions options = cpu_options(YONOS_PRECISION_F32, 1);
     options.colour_fix = YONOS_COLOUR_FIX_NONE;
-    g_autoptr(YonosUpscaler) upscaler = open_upscaler(KL, &options);
+    g_autoptr(YonosUpscaler) upscaler = golden_upscaler(KL, &options);
     g_autoptr(Picture) in = input(YONOS_FORMAT_RGB_F32, 13, 21, PICTURE_TIGHT);
     g_autoptr(Picture) plain = upscale(upscaler, in, PICTURE_TIGHT, 0);
     Image lr = image_of(in);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Upscalers of the golden models, whose weights are random and take a few kilobytes each. Their scale is GOLDEN_SCALE.
+ */
+#ifndef GOLDEN_UPSCALER_H
+#define GOLDEN_UPSCALER_H
+
+#include "yonos.h"
+
+enum { GOLDEN_SCALE = 2 };
+
+/* The model `name` with `options`, from $YONOS_TEST_MODELS where the sources are not there (tests/gpu). */
+static inline YonosUpscaler *golden_upscaler(const char *name, const YonosOptions *options) {
+    g_autoptr(GError) error = NULL;
+    const char *models = g_getenv("YONOS_TEST_MODELS");
+    g_autofree char *folder = g_build_filename(models ? models : GOLDEN_MODELS, name, NULL);
+    g_autoptr(YonosModel) model = yonos_model_open(folder, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(yonos_model_get_scale(model), ==, GOLDEN_SCALE);
+    YonosUpscaler *upscaler = yonos_upscaler_new(model, options, &error);
+    g_assert_no_error(error);
+    return upscaler;
+}
+
+/* The backend of tests that also run on another one. */
+static inline const char *golden_backend(void) {
+    const char *backend = g_getenv("YONOS_TEST_BACKEND");
+    return backend ? backend : "cpu";
+}
+
+#endif
