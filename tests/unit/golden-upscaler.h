@@ -9,11 +9,15 @@
 
 enum { GOLDEN_SCALE = 2 };
 
-/* The model `name` with `options`, from $YONOS_TEST_MODELS where the sources are not there (tests/gpu). */
+/* Of the model `name`: in $YONOS_TEST_MODELS where the sources are not there (tests/gpu). Free with g_free(). */
+static inline char *golden_folder(const char *name) {
+    const char *models = g_getenv("YONOS_TEST_MODELS");
+    return g_build_filename(models ? models : GOLDEN_MODELS, name, NULL);
+}
+
 static inline YonosUpscaler *golden_upscaler(const char *name, const YonosOptions *options) {
     g_autoptr(GError) error = NULL;
-    const char *models = g_getenv("YONOS_TEST_MODELS");
-    g_autofree char *folder = g_build_filename(models ? models : GOLDEN_MODELS, name, NULL);
+    g_autofree char *folder = golden_folder(name);
     g_autoptr(YonosModel) model = yonos_model_open(folder, &error);
     g_assert_no_error(error);
     g_assert_cmpint(yonos_model_get_scale(model), ==, GOLDEN_SCALE);

@@ -9,7 +9,9 @@
 #include <math.h>
 
 #include "golden-upscaler.h"
+#include "model/model.h"
 #include "picture.h"
+#include "plan/plan.h"
 
 enum { WIDTH = 40, HEIGHT = 14, SCALE = GOLDEN_SCALE, FRAMES = 3 };
 static const double SHARE = 0.75;
@@ -186,6 +188,45 @@ static void test_cancelled(void) {
     g_assert_true(picture_equal(out, expected));
 }
 
+/* Cancels a run behind the node that writes a tensor of this name. */
+typedef struct {
+    const char *behind;
+    int cancel;
+} Stop;
+
+static void stop_behind(YonosPlan *plan, guint index, gpointer data) {
+    Stop *stop = data;
+    const YonosNode *node = g_ptr_array_index(yonos_plan_get_graph(plan)->nodes, index);
+    stop->cancel |= node->out && g_strcmp0(node->out->name, stop->behind) == 0;
+}
+
+/* A frame that stops halfway leaves states behind that do not belong together: the next one is the first. */
+static void test_stopped(void) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *folder = golden_folder("text-free");
+    g_autoptr(YonosModel) model = yonos_model_open(folder, &error);
+    g_assert_no_error(error);
+    g_autoptr(YonosBackend) backend = yonos_backend_open(golden_backend(), YONOS_PRECISION_F32, 1, NULL, &error);
+    g_assert_no_error(error);
+    const YonosFrameSpec spec = {.width = WIDTH, .height = HEIGHT, .format = YONOS_FORMAT_RGB_F32, .tile_overlap = -1,
+                                 .dtype = YONOS_DTYPE_F32, .steady = TRUE};
+    g_autoptr(YonosPlan) plan = yonos_plan_new(backend, yonos_model_build_frame(model, &spec, &error), FALSE, &error);
+    g_assert_no_error(error);
+    g_autoptr(Picture) in = floats_new(), first = output_new(in), second = output_new(in), out = output_new(in);
+    yonos_plan_set_steadiness(plan, (float)SHARE);
+    g_assert_true(yonos_plan_run(plan, &in->frame, &first->frame, 0, 2, NULL, NULL));
+    g_assert_true(yonos_plan_run(plan, &in->frame, &second->frame, 0, 2, NULL, NULL));
+    g_assert_true(yonos_plan_run(plan, &in->frame, &out->frame, 0, 1, NULL, NULL));
+    g_assert_cmpfloat(difference(out, second, 0, WIDTH), >, 0.0);
+    Stop stop = {.behind = "lr_before"};
+    yonos_plan_set_hook(plan, stop_behind, &stop);
+    g_assert_false(yonos_plan_run(plan, &in->frame, &out->frame, 0, 1, &stop.cancel, &error));
+    g_assert_error(error, YONOS_ERROR, YONOS_ERROR_CANCELLED);
+    yonos_plan_set_hook(plan, NULL, NULL);
+    g_assert_true(yonos_plan_run(plan, &in->frame, &out->frame, 0, 2, NULL, NULL));
+    g_assert_true(picture_equal(out, first));
+}
+
 /* ---- what it does not depend on ---------------------------------------------------------------------- */
 
 /* Frame `i` of a clip in which part of the picture moves and part of it stands. */
@@ -246,6 +287,7 @@ int main(int argc, char **argv) {
     g_test_add_data_func("/steady/first/off-and-on", off_and_on, test_first);
     g_test_add_data_func("/steady/first/not-a-number", not_a_number, test_first);
     g_test_add_func("/steady/cancelled", test_cancelled);
+    g_test_add_func("/steady/stopped", test_stopped);
     g_test_add_func("/steady/threads", test_threads);
     g_test_add_func("/steady/specification", test_specification);
     g_test_add_func("/steady/flight", test_flight);
