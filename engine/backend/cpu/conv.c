@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * CONV2D. The choice follows from shape, type and CPU alone: bf16 3x3 stride 1 by our Winograd, f32 ones with many
- * channels by oneDNN's where it has one (2.x, not 3.7), the rest by its direct NHWC convolution. Nearest-neighbour
- * upsampling is written out first.
+ * channels by oneDNN's where it has one (2.x, not 3.7), the rest by its direct NHWC convolution, four pixels at once where
+ * it has few output channels. Nearest-neighbour upsampling is written out first.
  */
 #include "backend/cpu/conv.h"
 
+#include "backend/cpu/narrow.h"
 #include "backend/cpu/upconv.h"
 #include "backend/cpu/winograd.h"
 
@@ -17,34 +18,30 @@
 static gboolean wants_winograd(const YonosDnnlShape *s) {
     enum { CHANNELS = 64, PIXELS = 16 * 16 };
     static const gint64 weights = 1280 * 1280;
-    return s->dtype == YONOS_DTYPE_F32 && s->kh == 3 && s->kw == 3 && s->stride == 1 && s->ic % 16 == 0 &&
+    return s->dtype == YONOS_DTYPE_F32 && s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->ic % 16 == 0 &&
            s->oc % 16 == 0 && MIN(s->ic, s->oc) >= CHANNELS && (gint64)s->oh * s->ow >= PIXELS &&
            (gint64)s->ic * s->oc <= weights;
 }
 
-static YonosDnnlConv *new_conv(YonosKernel *kernel, const YonosDnnlShape *s, GError **error) {
-    return yonos_dnnl_conv_new(cpu_of(kernel)->dnnl, s, kernel->node->constant[0], kernel->node->constant[1],
-                               kernel->backend->threads, error);
-}
-
 static gsize bytes_of(const YonosTensor *t) { return yonos_shape_count(t->shape) * yonos_dtype_size(t->dtype); }
 
-gboolean cpu_conv_prepare(YonosKernel *kernel, const YonosDnnlShape *shape, YonosActivation activation,
-                          gsize upsampled_bytes, GError **error) {
-    const YonosNode *node = kernel->node;
+gboolean cpu_conv_prepare(YonosKernel *kernel, const YonosDnnlShape *shape, const YonosConst *weight,
+                          const YonosConst *bias, YonosActivation activation, gsize upsampled_bytes, GError **error) {
+    YonosDnnl *backend = cpu_of(kernel)->dnnl;
+    int threads = kernel->backend->threads;
     YonosDnnlShape s = *shape;
     if ((activation != YONOS_ACTIVATION_NONE && activation != YONOS_ACTIVATION_RELU) || s.dtype == YONOS_DTYPE_F16)
         return cpu_fall_back(kernel, error);
     GError *failure = NULL;
     YonosDnnlConv *dnnl = NULL;
-    s.residual = node->in[1] != NULL;
+    s.residual = kernel->node->in[1] != NULL;
     s.relu = activation == YONOS_ACTIVATION_RELU;
     s.winograd = wants_winograd(&s);
     if (s.winograd)
-        dnnl = new_conv(kernel, &s, &failure);
+        dnnl = yonos_dnnl_conv_new(backend, &s, weight, bias, threads, &failure);
     s.winograd = FALSE;
     if (!dnnl && !failure)
-        dnnl = new_conv(kernel, &s, &failure);
+        dnnl = yonos_dnnl_conv_new(backend, &s, weight, bias, threads, &failure);
     if (failure) {
         g_propagate_error(error, failure);
         return FALSE;
@@ -105,19 +102,21 @@ static gboolean prepare(YonosKernel *kernel, GError **error) {
     }
 #endif
     YonosShape in = node->in[0]->shape, out = node->out->shape;
-    const YonosConst *w = node->constant[0];
+    const YonosConst *w = node->constant[0], *bias = node->constant[1];
     gboolean up = node->attr.conv2d.up_h > 0;
     YonosDnnlShape s = {
         .n = out.n, .ih = up ? node->attr.conv2d.up_h : in.h, .iw = up ? node->attr.conv2d.up_w : in.w, .ic = in.c,
         .oh = out.h, .ow = out.w, .oc = out.c, .kh = (int)w->dim[2], .kw = (int)w->dim[3],
-        .stride = node->attr.conv2d.stride, .pad_top = node->attr.conv2d.pad_top, .pad_left = node->attr.conv2d.pad_left,
-        .dtype = node->out->dtype,
+        .stride_h = node->attr.conv2d.stride, .stride_w = node->attr.conv2d.stride,
+        .pad_top = node->attr.conv2d.pad_top, .pad_left = node->attr.conv2d.pad_left, .dtype = node->out->dtype,
     };
     /* oneDNN wants the padding that the output really uses; a stride may leave some of the declared one unused. */
-    s.pad_bottom = (s.oh - 1) * s.stride + s.kh - s.ih - s.pad_top;
-    s.pad_right = (s.ow - 1) * s.stride + s.kw - s.iw - s.pad_left;
+    s.pad_bottom = (s.oh - 1) * s.stride_h + s.kh - s.ih - s.pad_top;
+    s.pad_right = (s.ow - 1) * s.stride_w + s.kw - s.iw - s.pad_left;
     gsize upsampled = up ? (gsize)s.n * s.ih * s.iw * s.ic * yonos_dtype_size(s.dtype) : 0;
-    return cpu_conv_prepare(kernel, &s, node->attr.conv2d.activation, upsampled, error);
+    if (cpu_narrow_fits(&s))
+        cpu_narrow_widen(kernel, &s, &w, &bias);
+    return cpu_conv_prepare(kernel, &s, w, bias, node->attr.conv2d.activation, upsampled, error);
 }
 
 /* Nearest neighbour: a row of pixels of `size` bytes each. */

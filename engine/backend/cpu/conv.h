@@ -13,8 +13,8 @@ typedef struct {
 } CpuConv;
 
 /* Fills the kernel, or hands it to ref where oneDNN has no fast implementation. Errors: MEMORY. */
-gboolean cpu_conv_prepare(YonosKernel *kernel, const YonosDnnlShape *shape, YonosActivation activation,
-                          gsize upsampled_bytes, GError **error);
+gboolean cpu_conv_prepare(YonosKernel *kernel, const YonosDnnlShape *shape, const YonosConst *weight,
+                          const YonosConst *bias, YonosActivation activation, gsize upsampled_bytes, GError **error);
 /* Residual into the destination, then the convolution of `src`. */
 gboolean cpu_conv_run(const YonosKernel *kernel, const YonosRun *run, const void *src, GError **error);
 void cpu_conv_release(YonosKernel *kernel);

@@ -224,7 +224,7 @@ static gboolean make_desc(YonosDnnlConv *conv, const YonosDnnlShape *s, gboolean
         return FALSE;
     const ConvDesc desc = {.algorithm = s->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct,
                            .src = src, .weight = weight, .bias = bias ? vector : NULL, .dst = dst,
-                           .stride = {s->stride, s->stride}, .before = {s->pad_top, s->pad_left},
+                           .stride = {s->stride_h, s->stride_w}, .before = {s->pad_top, s->pad_left},
                            .after = {s->pad_bottom, s->pad_right}};
     dnnl_primitive_attr_t attr = make_attributes(s);
     gboolean ok = attr && find_fast(conv, &desc, attr, s->winograd);
