@@ -15,8 +15,9 @@ import re
 import torch
 
 from convert.prompt_embeds import write_prompt_embeds
-from convert.weights import read_network, read_weights
+from convert.weights import read_weights
 from yonos_train.export import write_index
+from yonos_train.networks import read_network
 
 _DOWN = re.compile(r"(.+?)\.(?:lora_A(?:\.[\w-]+)?|lora\.down|lora_down)\.weight$")
 _UP = re.compile(r"\.(lora_A|lora\.down|lora_down)\b")

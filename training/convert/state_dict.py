@@ -8,7 +8,8 @@ BASE/PART/config.json says what the network is; OUT/PART is written. Of nested f
 import argparse
 import pathlib
 
-from convert.weights import network_class, read_weights
+from convert.weights import read_weights
+from yonos_train.networks import network_class
 
 
 def main(arguments=None):

@@ -52,6 +52,16 @@ class Engine(StageTest):
         self.run_stage("decoder", *x4)
         self.compare("x4", *x4)
 
+    def test_tiny_autoencoder(self):
+        tiny = ("name=tiny", "autoencoder.blocks={encoder=[0,0,1],decoder=[2,1,0]}", "autoencoder.widths=[16,16,16]")
+        for stage in ("autoencoder", "direct", "decoder"):
+            self.run_stage(stage, *tiny)
+        self.compare("tiny", *tiny)
+        x4 = ("name=tiny4", "scale=4", f"autoencoder.init={self.work}/tiny", f"distill.teacher={self.work}/tiny")
+        self.run_stage("distill", *x4)
+        self.run_stage("decoder", *x4, "decoder.train_unet=true")
+        self.compare("tiny4", *x4, "decoder.train_unet=true")
+
     def test_from_stable_diffusion(self):
         write_tiny_sd(self.work / "sd")
         sd = ("name=sd", f"autoencoder.init={self.work}/sd", f"direct.init={self.work}/sd")

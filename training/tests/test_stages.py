@@ -117,6 +117,7 @@ class Chain(StageTest):
         for overrides, words in ((["decoder.lpips_wieght=1"], "no key 'lpips_wieght'"), (["x"], "key=value"),
                                  (["decoder=3"], "is a table"), (["name=new"], "run the stage autoencoder"),
                                  (["autoencoder.init=/nowhere"], "/nowhere"), (["listing=none"], "none"),
+                                 (["autoencoder.blocks={encoder=[1],decoder=[1]}"], "as many entries"),
                                  (["name=new", "autoencoder.steps='x'"], "")):
             with self.subTest(overrides), self.assertRaises((SystemExit, OSError, TypeError)) as caught:
                 self.run_stage("direct", *overrides)

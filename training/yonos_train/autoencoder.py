@@ -39,7 +39,7 @@ def autoencoder(config):
         return {"main": loss}, {"l1": l1, "lpips": perceptual}
 
     def picture(batch):
-        return model.decode(model.encode(batch["hr"]).latent_dist.mean).sample
+        return model.decoder(decoder_input(model, latent_of(model, model.encoder(batch["hr"]))))
 
     Loop(config, "autoencoder", model, samples, picture=picture).run(step)
     if processes().is_main_process:

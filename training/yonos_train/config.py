@@ -47,8 +47,11 @@ DEFAULTS = {
     "colour_fix": "back-projection",  # of training and of the exported model; or none
     "lpips": None,          # safetensors file of LPIPS weights
     # lr_share: of a batch that is low-resolution images upsampled to the full size, which the U-Net sees encoded.
+    # blocks: with numbers of residual blocks at each level, from its input on, an AutoencoderTiny, whose widths are all
+    # the same; without, an AutoencoderKL.
     "autoencoder": _STAGE | {
-        "widths": None, "latent_channels": None, "groups": 8, "lpips_weight": 0.3, "lr_share": 0.0},
+        "widths": None, "latent_channels": None, "groups": 8, "blocks": {"encoder": [], "decoder": []},
+        "lpips_weight": 0.3, "lr_share": 0.0},
     "unet": {"widths": None, "groups": 16},
     "direct": _STAGE | _UNET,
     "distill": _STAGE | _UNET | {"teacher": None},  # a model folder of half the magnification

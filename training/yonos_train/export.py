@@ -34,7 +34,7 @@ def export(config):
     save_unet(unet.to(dtype), folder)
     autoencoder.to(dtype).save_pretrained(folder / "vae")
     make_scheduler(config).save_pretrained(folder / "scheduler")
-    write_index(folder, {key: value for key, value in yonos.items() if value is not None})
+    write_index(folder, {key: value for key, value in yonos.items() if value is not None}, type(autoencoder).__name__)
     let_all_read(folder)
     print(folder)
 

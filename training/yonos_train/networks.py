@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from .checkpoint import checkpoint_path, load_ema
@@ -15,18 +15,47 @@ from .devices import compiled, device
 BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 LAST = 999  # the timestep of inference
 PROMPT = "prompt_embeds.safetensors"
+NETWORKS = {kind.__name__: kind for kind in (UNet2DConditionModel, AutoencoderKL, AutoencoderTiny)}
 
 
-def _from_folder(network, folder, part):
-    if not (pathlib.Path(folder) / part / "config.json").exists():
+def network_class(folder, part):
+    """The diffusers class of FOLDER/PART, by its config."""
+    path = pathlib.Path(folder) / part / "config.json"
+    if not path.exists():
         raise SystemExit(f"{folder}: no model folder, {part}/config.json is missing")
-    model = network.from_pretrained(folder, subfolder=part, torch_dtype=torch.float32)
+    name = json.loads(path.read_text()).get("_class_name")
+    if name not in NETWORKS:
+        raise SystemExit(f"{path}: {name!r} is not one of {', '.join(NETWORKS)}")
+    return NETWORKS[name]
+
+
+def read_network(folder, part):
+    return network_class(folder, part).from_pretrained(folder, subfolder=part, torch_dtype=torch.float32)
+
+
+def _from_folder(folder, part):
+    model = read_network(folder, part)
     model.register_to_config(_name_or_path="")  # else the folder's path goes into every model made from it
     return model
 
 
 def _new_autoencoder(config):
     widths = needed(config, "autoencoder.widths")
+    return _new_tiny(config, widths) if config["autoencoder"]["blocks"]["encoder"] else _new_kl(config, widths)
+
+
+def _new_tiny(config, widths):
+    blocks = config["autoencoder"]["blocks"]
+    if len({len(widths), *map(len, blocks.values())}) > 1 or len(set(widths)) > 1:
+        raise SystemExit("autoencoder.blocks: encoder and decoder have as many entries as autoencoder.widths, "
+                         "all of which are the same")
+    return AutoencoderTiny(
+        in_channels=3, out_channels=3, encoder_block_out_channels=tuple(widths), decoder_block_out_channels=tuple(widths),
+        num_encoder_blocks=tuple(blocks["encoder"]), num_decoder_blocks=tuple(blocks["decoder"]),
+        latent_channels=needed(config, "autoencoder.latent_channels"))
+
+
+def _new_kl(config, widths):
     return AutoencoderKL(
         in_channels=3, out_channels=3,
         down_block_types=("DownEncoderBlock2D",) * len(widths), up_block_types=("UpDecoderBlock2D",) * len(widths),
@@ -62,20 +91,20 @@ def latent_factor(autoencoder):
 
 def latent_of(autoencoder, moments):
     """The unscaled latent: the mean, of what the autoencoder's encoder returns."""
-    if autoencoder.quant_conv is not None:
+    if getattr(autoencoder, "quant_conv", None) is not None:
         moments = autoencoder.quant_conv(moments)
     return moments[:, :autoencoder.config.latent_channels]
 
 
 def decoder_input(autoencoder, z):
     """What the autoencoder's decoder takes for an unscaled latent."""
-    return z if autoencoder.post_quant_conv is None else autoencoder.post_quant_conv(z)
+    return z if getattr(autoencoder, "post_quant_conv", None) is None else autoencoder.post_quant_conv(z)
 
 
 def initial_autoencoder(config):
     """What the stage autoencoder starts from."""
     folder = config["autoencoder"]["init"]
-    model = _from_folder(AutoencoderKL, folder, "vae") if folder else _new_autoencoder(config)
+    model = _from_folder(folder, "vae") if folder else _new_autoencoder(config)
     return model.to(memory_format=torch.channels_last)
 
 
@@ -113,7 +142,7 @@ def trained_decoder(config, autoencoder):
     U-Net and decoder are tuned together, that goes on from the decoder that was tuned alone."""
     folder = config["decoder"]["init"]
     if folder:
-        autoencoder.decoder.load_state_dict(_from_folder(AutoencoderKL, folder, "vae").decoder.state_dict())
+        autoencoder.decoder.load_state_dict(_from_folder(folder, "vae").decoder.state_dict())
     name = decoder_checkpoint(config)
     if name == "decoder-and-unet":
         load_ema(config, "decoder", autoencoder.decoder)
@@ -131,7 +160,7 @@ def unet_stage(config):
 def _unet_of_folder(config, folder):
     """A folder's U-Net, with the prompt's embedding that its cross-attention reads as `prompt_embeds` (1, tokens, dim),
     and with a conv_in that sees [z_t, z_l]."""
-    unet = _from_folder(UNet2DConditionModel, folder, "unet")
+    unet = _from_folder(folder, "unet")
     if any("CrossAttn" in kind for kind in (*unet.config.down_block_types, *unet.config.up_block_types)):
         path = pathlib.Path(folder) / PROMPT
         if not path.exists():
