@@ -9,6 +9,8 @@
 #include "host.h"
 #include "stored.h"
 
+const YonosDType fixture_dtypes[3] = {YONOS_DTYPE_F32, YONOS_DTYPE_F16, YONOS_DTYPE_BF16};
+
 static gsize bytes_of(const YonosTensor *tensor) {
     return yonos_shape_count(tensor->shape) * yonos_dtype_size(tensor->dtype);
 }

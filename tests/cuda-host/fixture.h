@@ -14,6 +14,9 @@
 
 enum { FIXTURE_TENSORS = 8 };
 
+/* All types that tensors are stored in. */
+extern const YonosDType fixture_dtypes[3];
+
 typedef struct _Fixture Fixture;
 
 struct _Fixture {

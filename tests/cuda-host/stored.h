@@ -22,4 +22,12 @@ static inline void stored_set(void *data, YonosDType dtype, gsize i, float v) {
         ((uint16_t *)data)[i] = dtype == YONOS_DTYPE_BF16 ? yonos_f32_to_bf16(v) : yonos_f32_to_f16(v);
 }
 
+/* `count` numbers in `dtype`; g_free() them. */
+static inline void *stored_new(const float *from, gsize count, YonosDType dtype) {
+    void *to = g_malloc(count * yonos_dtype_size(dtype));
+    for (gsize i = 0; i < count; i++)
+        stored_set(to, dtype, i, from[i]);
+    return to;
+}
+
 #endif
