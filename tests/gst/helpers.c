@@ -71,6 +71,15 @@ GBytes *bytes_of(GstBuffer *buffer) {
     return g_bytes_new_take(data, size);
 }
 
+void push_frames(GstHarness *h, const char *caps, int first, int count) {
+    for (int i = first; i < first + count; i++) {
+        gst_harness_push(h, frame_new(caps, i));
+        GstBuffer *out = gst_harness_try_pull(h);
+        if (out)
+            gst_buffer_unref(out);
+    }
+}
+
 GBytes *run_one(const char *options, const char *caps, int seed) {
     GstHarness *h = harness_new(options);
     gst_harness_set_src_caps_str(h, caps);
@@ -84,6 +93,12 @@ GBytes *run_one(const char *options, const char *caps, int seed) {
 
 void assert_same(GBytes *a, GBytes *b) {
     g_assert_true(g_bytes_equal(a, b));
+    g_bytes_unref(a);
+    g_bytes_unref(b);
+}
+
+void assert_different(GBytes *a, GBytes *b) {
+    g_assert_false(g_bytes_equal(a, b));
     g_bytes_unref(a);
     g_bytes_unref(b);
 }

@@ -35,11 +35,15 @@ GstBuffer *frame_new(const char *caps_string, int seed);
 
 GBytes *bytes_of(GstBuffer *buffer);
 
+/* Frames `first` to first + count - 1 through an element; what comes out is thrown away. */
+void push_frames(GstHarness *h, const char *caps, int first, int count);
+
 /* One frame through a fresh element; the result's bytes. */
 GBytes *run_one(const char *options, const char *caps, int seed);
 
-/* Frees both. */
+/* Both free both. */
 void assert_same(GBytes *a, GBytes *b);
+void assert_different(GBytes *a, GBytes *b);
 /* Of bytes. */
 double mean_difference(GBytes *a, GBytes *b);
 /* Of the bytes, those that are not the same: 0 to 1. */
