@@ -15,7 +15,6 @@
 enum {
     BATCH = 48,         /* tiles of a job: as many as keep the packed weights busy and the coefficients in the cache */
     JOBS = 16,          /* output channels are shared out only where there are fewer batches than these */
-    MIN_CHANNELS = 32,  /* below, the transforms cost more than they save */
     MAX_CHANNELS = 4096,
     LANES = WINOGRAD_LANES,
     PANEL = WINOGRAD_PANEL,
@@ -41,7 +40,7 @@ gboolean cpu_winograd_fits(const YonosNode *node) {
     return cpu_has_bf16_pairs() && node->out->dtype == YONOS_DTYPE_BF16 && w->dim[2] == 3 && w->dim[3] == 3 &&
            node->attr.conv2d.stride == 1 && node->attr.conv2d.up_h == 0 &&
            node->attr.conv2d.activation <= YONOS_ACTIVATION_RELU && in.c % LANES == 0 && out.c % LANES == 0 &&
-           MIN(in.c, out.c) >= MIN_CHANNELS && MAX(in.c, out.c) <= MAX_CHANNELS;
+           MAX(in.c, out.c) <= MAX_CHANNELS;
 }
 
 /* ---- weights --------------------------------------------------------------------------------------- */
