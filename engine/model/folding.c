@@ -114,6 +114,16 @@ const YonosConst *yonos_fold_slice(YonosWeights *weights, const char *name, cons
     return yonos_weights_derive(weights, name, source->rank, dim, out);
 }
 
+const YonosConst *yonos_fold_affine(YonosWeights *weights, const char *name, const YonosConst *source, float a, float b) {
+    const YonosConst *there = yonos_weights_derived(weights, name);
+    if (there || !source)
+        return there;
+    float *out = to_floats(source);
+    for (gsize i = 0; i < yonos_const_count(source); i++)
+        out[i] = a * out[i] + b;
+    return yonos_weights_derive(weights, name, source->rank, source->dim, out);
+}
+
 const YonosConst *yonos_fold_stack(YonosWeights *weights, const char *name, const YonosConst *const *parts, int count) {
     const YonosConst *there = yonos_weights_derived(weights, name);
     if (there)

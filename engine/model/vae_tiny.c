@@ -2,10 +2,12 @@
 /*
  * AutoencoderTiny as diffusers computes it: plain convolutions and ReLU, no norms.
  *
- * Both halves are numbered lists of layers ("encoder.layers.N"); the encoder sees the image
- * in [0,1], the decoder clamps the latent by 3 tanh(x / 3) and gives [0,1].
+ * Both halves are numbered lists of layers ("encoder.layers.N"); the encoder sees the image in [0,1], the decoder
+ * clamps the latent by 3 tanh(x / 3). What it gives, in [0,1], the last convolution's weights take to [-1,1] here: in half
+ * floats, bright parts would be rounded twice as coarsely.
  */
 #include "model/blocks.h"
+#include "model/folding.h"
 #include "model/vae-private.h"
 
 /* Layers are claimed in their order: `at` is the number of the next one. */
@@ -14,6 +16,18 @@ typedef struct {
     const char *half; /* "encoder" or "decoder" */
     int at;
 } Layers;
+
+/* The last layer, to [-1,1]. */
+static const YonosTensor *conv_to_image(Layers *l, const YonosTensor *x) {
+    Net *net = &l->net;
+    const char *path = net_path(net, "%s.layers.%d", l->half, l->at++);
+    const YonosConst *weight = yonos_fold_affine(net->weights, net_path(net, "vae.%s.weight.signed", path),
+                                                 net_claim(net, path, ".weight", 4, 3, x->shape.c, 3, 3), 2.0f, 0.0f);
+    const YonosConst *bias = yonos_fold_affine(net->weights, net_path(net, "vae.%s.bias.signed", path),
+                                               net_vector(net, path, ".bias", 3), 2.0f, -1.0f);
+    return yonos_conv2d(net->g, x, weight, bias, NULL, 1, (int[]){1, 1, 1, 1}, 0, 0, YONOS_ACTIVATION_NONE,
+                        net_path(net, "vae.%s", path));
+}
 
 static const YonosTensor *conv(Layers *l, const YonosTensor *x, int co, int stride, int up, gboolean bias,
                                YonosActivation act) {
@@ -63,12 +77,12 @@ const YonosTensor *tiny_build_decoder(YonosGraph *g, YonosWeights *weights, cons
     x = conv(&l, x, config->decoder_width[0], 1, 0, TRUE, config->activation);
     l.at++; /* the activation has a number of its own */
     for (int i = 0; i < config->levels; i++) {
-        gboolean last = i + 1 == config->levels;
         for (int j = 0; j < config->decoder_blocks[i]; j++)
             x = block(&l, x);
-        if (!last)
-            l.at++; /* as has the upsampling, which is part of the convolution behind it here */
-        x = conv(&l, x, last ? 3 : config->decoder_width[i], 1, last ? 0 : 2, last, YONOS_ACTIVATION_NONE);
+        if (i + 1 < config->levels) {
+            l.at++; /* the upsampling, which is part of the convolution behind it here */
+            x = conv(&l, x, config->decoder_width[i], 1, 2, FALSE, YONOS_ACTIVATION_NONE);
+        }
     }
-    return yonos_affine(g, x, 2.0f, NULL, 0.0f, -1.0f, YONOS_ACTIVATION_NONE, x->dtype, NULL);
+    return conv_to_image(&l, x);
 }
