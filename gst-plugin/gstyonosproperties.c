@@ -269,7 +269,8 @@ static void add(GObjectClass *klass, guint id, GParamSpec *spec) {
 static void install_ready_properties(GObjectClass *klass) {
     add(klass, PROP_MODEL,
         g_param_spec_string("model", "Model",
-                            "Model folder, or the name of a model in YONOS_MODELS_PATH or among the installed ones",
+                            "Model folder, or the name of a model in YONOS_MODELS_PATH or among the installed ones; "
+                            "shipped: yonos-lite-x2, yonos-lite-x4 and, three times as fast, yonos-nano-x2",
                             DEFAULT_MODEL, ready));
     add(klass, PROP_BACKEND,
         g_param_spec_enum("backend", "Backend", "Device that runs the networks", gst_yonos_backend_get_type(),

@@ -8,7 +8,7 @@
 # DATA holds images/, held-out/ and lpips_squeeze.safetensors; OUT gets models/, runs/ and logs/, one for each stage. It
 # may be stopped and repeated: stages go on where they were. At the end of MINUTES stages stop, and what they have is
 # exported. Beside the shipped models: x2-frozen, x4-frozen, x8-frozen (decoder tuned on the frozen U-Net), x4-no-unet
-# (the same without it). $SCALES: "2 4" leaves x8 out.
+# (the same without it). $SCALES: "2 4" leaves x8 out. $FAMILY: yonos-lite, or yonos-nano, which has no x8.
 set -eu
 [ $# -ge 3 ] || { sed -n '3,13s/^# \{0,1\}//p' "$0"; exit 2; }
 mkdir -p "$2/logs"
@@ -17,13 +17,14 @@ shift 3
 cd "$(dirname "$0")"
 python=${YONOS_TRAINING_PYTHON:-$(sh install.sh --print)}
 [ -x "$python" ] || python=python3
+family=${FAMILY:-yonos-lite}
 end=$(($(date +%s) + 60 * minutes))
 teacher=$out/models/x2-teacher
 
 # part PERCENT: that share of the time, in minutes
 part() { awk "BEGIN { print $1 * $minutes / 100 }"; }
 
-# stage SCALE STAGE key=value...: of yonos-lite-xSCALE; ends by itself, or half a minute before `end`
+# stage SCALE STAGE key=value...: of FAMILY-xSCALE; ends by itself, or half a minute before `end`
 stage() {
   scale=$1 stage=$2
   shift 2
@@ -31,7 +32,7 @@ stage() {
   [ "$stage" != export ] || left=300
   status=0
   timeout --signal TERM $((left > 1 ? left : 1)) "$python" -m yonos_train "$stage" \
-    --config "configs/yonos-lite-x$scale.toml" data="$data/images" held_out="$data/held-out" \
+    --config "configs/$family-x$scale.toml" data="$data/images" held_out="$data/held-out" \
     lpips="$data/lpips_squeeze.safetensors" runs="$out/runs" "$@" >>"$out/logs/x$scale-$stage.log" 2>&1 || status=$?
   case $status in
   0 | 124 | 143) ;;
@@ -56,7 +57,7 @@ joint() {
   shift 2
   stage "$scale" decoder decoder.train_unet=true decoder.minutes="$(part "$share")" \
     decoder.temporal_weight="[[0, 0.0], [$(part $((share / 2))), 2.0]]" "$@"
-  stage "$scale" export decoder.train_unet=true export.folder="$out/models/yonos-lite-x$scale" "$@"
+  stage "$scale" export decoder.train_unet=true export.folder="$out/models/$family-x$scale" "$@"
 }
 
 stage 2 autoencoder autoencoder.minutes="$(part 14)" "$@"
@@ -75,8 +76,8 @@ stage 4 distill distill.minutes="$(part 10)" "$@"
 ) &
 others="$others $!"
 frozen 4 9 "$@"
-case ${SCALES:-2 4 8} in
-*8*)
+case $family:${SCALES:-2 4 8} in
+yonos-lite:*8*)
   (
     set -- "$@" distill.teacher="$out/models/x4-frozen"
     stage 8 distill distill.minutes="$(part 8)" "$@"

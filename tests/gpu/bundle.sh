@@ -51,7 +51,7 @@ strip --strip-unneeded "$out"/bin/* "$out"/lib/* "$out"/plugins/* 2>/dev/null ||
 XZ_OPT=-1 tar -C "$out" -cJf "$out/lib.tar.xz" lib
 rm -r "$out/lib"
 
-cp -r "$source"/models/yonos-lite-x2 "$out/models/"
+cp -r "$source"/models/yonos-lite-x2 "$source"/models/yonos-nano-x2 "$out/models/"
 cp -r "$source"/tests/golden/models "$out/tests/golden"
 cp -r "$source"/tests/cuda-plan/models "$out/tests/shapes"
 for script in run.sh run.py runner.py checks.py speed.py kernels.py pytorch.py random_models.py; do

@@ -15,6 +15,7 @@ from runner import Failure, OutOfTime, Skip, last_lines
 # name, model, part, width, height: of the part's input, or of the frame's
 NETWORKS = [
     ("default model, 960x540 -> 1920x1080", "yonos-lite-x2", "frame", 960, 540),
+    ("fast model, 960x540 -> 1920x1080", "yonos-nano-x2", "frame", 960, 540),
     ("SD 1.5 U-Net, 64x64 latents", "sd15", "unet", 64, 64),
     ("SD VAE decoder to 512x512", "sd15", "decoder", 64, 64),
     ("SD VAE decoder to 1280x720", "sd15", "decoder", 160, 90),
@@ -22,7 +23,7 @@ NETWORKS = [
     ("SD 1.5 U-Net, 160x90 latents", "sd15", "unet", 160, 90),
     ("SD 2.1 U-Net, 64x64 latents", "sd21", "unet", 64, 64),
 ]
-PROFILED = NETWORKS[:4]
+PROFILED = NETWORKS[:5]
 PRECISIONS = ("bf16", "f16", "f32")
 MODES = ("reduce-overhead", "max-autotune")
 ELEMENT = "yonossr backend=cuda"
