@@ -114,7 +114,8 @@ const YonosConst *yonos_fold_slice(YonosWeights *weights, const char *name, cons
     return yonos_weights_derive(weights, name, source->rank, dim, out);
 }
 
-const YonosConst *yonos_fold_affine(YonosWeights *weights, const char *name, const YonosConst *source, float a, float b) {
+const YonosConst *yonos_fold_affine(YonosWeights *weights, const char *name, const YonosConst *source, float a,
+                                    float b) {
     const YonosConst *there = yonos_weights_derived(weights, name);
     if (there || !source)
         return there;

@@ -33,7 +33,8 @@ const YonosConst *yonos_fold_slice(YonosWeights *weights, const char *name, cons
                                    gint64 rows, gint64 column, gint64 columns);
 
 /* a x + b of each element x. */
-const YonosConst *yonos_fold_affine(YonosWeights *weights, const char *name, const YonosConst *source, float a, float b);
+const YonosConst *yonos_fold_affine(YonosWeights *weights, const char *name, const YonosConst *source, float a,
+                                    float b);
 
 /* `count` matrices or vectors on top of each other. */
 const YonosConst *yonos_fold_stack(YonosWeights *weights, const char *name, const YonosConst *const *parts, int count);

@@ -3,8 +3,8 @@
  * AutoencoderTiny as diffusers computes it: plain convolutions and ReLU, no norms.
  *
  * Both halves are numbered lists of layers ("encoder.layers.N"); the encoder sees the image in [0,1], the decoder
- * clamps the latent by 3 tanh(x / 3). What it gives, in [0,1], the last convolution's weights take to [-1,1] here: in half
- * floats, bright parts would be rounded twice as coarsely.
+ * clamps the latent by 3 tanh(x / 3). What it gives, in [0,1], the last convolution's weights take to [-1,1] here: in
+ * half floats, bright parts would be rounded twice as coarsely.
  */
 #include "model/blocks.h"
 #include "model/folding.h"
@@ -17,6 +17,16 @@ typedef struct {
     int at;
 } Layers;
 
+static const YonosTensor *conv(Layers *l, const YonosTensor *x, int co, int stride, int up, gboolean bias,
+                               YonosActivation act) {
+    Net *net = &l->net;
+    const char *path = net_path(net, "%s.layers.%d", l->half, l->at++);
+    const YonosConst *weight = net_claim(net, path, ".weight", 4, co, x->shape.c, 3, 3);
+    return yonos_conv2d(net->g, x, weight, bias ? net_vector(net, path, ".bias", co) : NULL, NULL, stride,
+                        (int[]){1, 1, 1, 1}, up ? up * x->shape.h : 0, up ? up * x->shape.w : 0, act,
+                        net_path(net, "vae.%s", path));
+}
+
 /* The last layer, to [-1,1]. */
 static const YonosTensor *conv_to_image(Layers *l, const YonosTensor *x) {
     Net *net = &l->net;
@@ -26,16 +36,6 @@ static const YonosTensor *conv_to_image(Layers *l, const YonosTensor *x) {
     const YonosConst *bias = yonos_fold_affine(net->weights, net_path(net, "vae.%s.bias.signed", path),
                                                net_vector(net, path, ".bias", 3), 2.0f, -1.0f);
     return yonos_conv2d(net->g, x, weight, bias, NULL, 1, (int[]){1, 1, 1, 1}, 0, 0, YONOS_ACTIVATION_NONE,
-                        net_path(net, "vae.%s", path));
-}
-
-static const YonosTensor *conv(Layers *l, const YonosTensor *x, int co, int stride, int up, gboolean bias,
-                               YonosActivation act) {
-    Net *net = &l->net;
-    const char *path = net_path(net, "%s.layers.%d", l->half, l->at++);
-    const YonosConst *weight = net_claim(net, path, ".weight", 4, co, x->shape.c, 3, 3);
-    return yonos_conv2d(net->g, x, weight, bias ? net_vector(net, path, ".bias", co) : NULL, NULL, stride,
-                        (int[]){1, 1, 1, 1}, up ? up * x->shape.h : 0, up ? up * x->shape.w : 0, act,
                         net_path(net, "vae.%s", path));
 }
 

@@ -50,9 +50,9 @@ def _new_tiny(config, widths):
         raise SystemExit("autoencoder.blocks: encoder and decoder have as many entries as autoencoder.widths, "
                          "all of which are the same")
     return AutoencoderTiny(
-        in_channels=3, out_channels=3, encoder_block_out_channels=tuple(widths), decoder_block_out_channels=tuple(widths),
-        num_encoder_blocks=tuple(blocks["encoder"]), num_decoder_blocks=tuple(blocks["decoder"]),
-        latent_channels=needed(config, "autoencoder.latent_channels"))
+        in_channels=3, out_channels=3, encoder_block_out_channels=tuple(widths),
+        decoder_block_out_channels=tuple(widths), num_encoder_blocks=tuple(blocks["encoder"]),
+        num_decoder_blocks=tuple(blocks["decoder"]), latent_channels=needed(config, "autoencoder.latent_channels"))
 
 
 def _new_kl(config, widths):

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * CONV2D. The choice follows from shape, type and CPU alone: bf16 3x3 stride 1 by our Winograd, f32 ones with many
- * channels by oneDNN's where it has one (2.x, not 3.7), the rest by its direct NHWC convolution, four pixels at once where
- * it has few output channels. Nearest-neighbour upsampling is written out first.
+ * channels by oneDNN's where it has one (2.x, not 3.7), the rest by its direct NHWC convolution, four pixels at once
+ * where it has few output channels. Nearest-neighbour upsampling is written out first.
  */
 #include "backend/cpu/conv.h"
 
@@ -18,8 +18,8 @@
 static gboolean wants_winograd(const YonosDnnlShape *s) {
     enum { CHANNELS = 64, PIXELS = 16 * 16 };
     static const gint64 weights = 1280 * 1280;
-    return s->dtype == YONOS_DTYPE_F32 && s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->ic % 16 == 0 &&
-           s->oc % 16 == 0 && MIN(s->ic, s->oc) >= CHANNELS && (gint64)s->oh * s->ow >= PIXELS &&
+    return s->dtype == YONOS_DTYPE_F32 && s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 &&
+           s->ic % 16 == 0 && s->oc % 16 == 0 && MIN(s->ic, s->oc) >= CHANNELS && (gint64)s->oh * s->ow >= PIXELS &&
            (gint64)s->ic * s->oc <= weights;
 }
 

@@ -2,8 +2,8 @@
 /*
  * Four pixels at once; see narrow.h.
  *
- * Output channel j oc + c of the wide convolution is channel c of pixel j of the four: its kernel is that of c, j columns
- * further to the right, and 0 elsewhere.
+ * Output channel j oc + c of the wide convolution is channel c of pixel j of the four: its kernel is that of c,
+ * j columns further to the right, and 0 elsewhere.
  */
 #include "backend/cpu/narrow.h"
 
@@ -32,7 +32,8 @@ static float *repeat_bias(const YonosConst *bias, int pixels) {
     return out;
 }
 
-void cpu_narrow_widen(const YonosKernel *kernel, YonosDnnlShape *s, const YonosConst **weight, const YonosConst **bias) {
+void cpu_narrow_widen(const YonosKernel *kernel, YonosDnnlShape *s, const YonosConst **weight,
+                      const YonosConst **bias) {
     s->ow /= PIXELS;
     s->oc *= PIXELS;
     s->kw += PIXELS - 1;

@@ -56,8 +56,8 @@ static YonosDnnlConv *make_phase(YonosKernel *kernel, int phase, GError **error)
     YonosShape in = node->in[0]->shape;
     int top = phase / 2 == 0, left = phase % 2 == 0;
     YonosDnnlShape s = {.n = in.n, .ih = in.h, .iw = in.w, .ic = in.c, .oh = in.h, .ow = in.w, .oc = node->out->shape.c,
-                        .kh = 2, .kw = 2, .stride_h = 1, .stride_w = 1, .pad_top = top, .pad_left = left, .pad_bottom = !top,
-                        .pad_right = !left, .dtype = node->out->dtype,
+                        .kh = 2, .kw = 2, .stride_h = 1, .stride_w = 1, .pad_top = top, .pad_left = left,
+                        .pad_bottom = !top, .pad_right = !left, .dtype = node->out->dtype,
                         .relu = node->attr.conv2d.activation == YONOS_ACTIVATION_RELU};
     const gint64 dim[4] = {w->dim[0], w->dim[1], 2, 2};
     const YonosConst *folded = cpu_derived(kernel, w, phase, dim, fold_weight);
