@@ -8,7 +8,7 @@
 # DATA holds images/, held-out/ and lpips_squeeze.safetensors; OUT gets models/, runs/ and logs/, one for each stage. It
 # may be stopped and repeated: stages go on where they were. At the end of MINUTES stages stop, and what they have is
 # exported. Beside the shipped models: x2-frozen, x4-frozen, x8-frozen (decoder tuned on the frozen U-Net), x4-no-unet
-# (the same without it). $SCALES: "2 4" leaves x8 out. $FAMILY: yonos-lite, or yonos-nano, which has no x8.
+# (the same without it). $SCALES: "2 4" leaves x8 out. $FAMILY: yonos-lite, or yonos-nano, which has no config of x8.
 set -eu
 [ $# -ge 3 ] || { sed -n '3,13s/^# \{0,1\}//p' "$0"; exit 2; }
 mkdir -p "$2/logs"
@@ -76,9 +76,9 @@ stage 4 distill distill.minutes="$(part 10)" "$@"
 ) &
 others="$others $!"
 frozen 4 9 "$@"
-case $family:${SCALES:-2 4 8} in
-yonos-lite:*8*)
-  (
+case ${SCALES:-2 4 8} in
+*8*)
+  [ ! -e "configs/$family-x8.toml" ] || (
     set -- "$@" distill.teacher="$out/models/x4-frozen"
     stage 8 distill distill.minutes="$(part 8)" "$@"
     frozen 8 6 "$@"

@@ -12,7 +12,7 @@ static GBytes *compared(const char *options, const char *caps) {
     return run_one(all, caps, 3);
 }
 
-/* Columns [from, to) of an RGB picture of `width` pixels, from a's column `a_from` on, are the same. */
+/* `count` columns of two RGB pictures of `width` pixels, from `a_from` and `b_from` on, are the same. */
 static gboolean same_columns(GBytes *a, int a_from, GBytes *b, int b_from, int count, int width, int height) {
     const guint8 *x = g_bytes_get_data(a, NULL), *y = g_bytes_get_data(b, NULL);
     for (int row = 0; row < height; row++)
