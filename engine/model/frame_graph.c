@@ -3,7 +3,7 @@
  * The graph of one frame; the picture in docs/architecture.md, step by step.
  *
  *   HEAD  frame -> "lr" (1,h,w,3) in [-1,1] -> "upsampled" (1,H,W,3), H = scale h
- *   TILE  cut and padded (1,th,tw,3) -> encoder -> "z_l" (1,th/f,tw/f,c) -> U-Net -> "z0"
+ *   TILE  cut and padded (1,th,tw,3) -> encoder -> "z_l" (1,th/f,tw/f,c) -> U-Net -> "latent"
  *         -> decoder -> "decoded" (1,th,tw,3) -> blended into (1,H,W,3)
  *   TAIL  [steadying ->] colour fix -> "image" (1,H,W,3) -> frame
  *
@@ -62,35 +62,32 @@ static const YonosTensor *start_noise(const Builder *b) {
     return yonos_window(b->g, b->noise, 0, 0, h, w, factor, YONOS_DTYPE_F32, NULL);
 }
 
-/* One DDIM step: x0 = a z + b unet(..) + c z_l, summed in f32 because b can be as large as -14.6. */
+/*
+ * One DDIM step, x0 = a z + b unet(..) + c z_l, as the decoder takes it: x0 / scale + shift. Summed in f32 because b can be
+ * as large as -14.6.
+ */
 static const YonosTensor *one_step(const Builder *b, const YonosTensor *mean) {
-    float scale = b->info->latent_scale, shift = b->info->latent_shift;
-    YonosDType dtype = b->spec->dtype;
-    const YonosTensor *z, *input, *kept = NULL;
-    if (b->info->conditioning == YONOS_CONDITIONING_CONCAT_LATENT) {
-        kept = b->info->c != 0.0f ? scaled(b, mean, scale, -shift * scale, YONOS_DTYPE_F32, "z_l") : NULL;
-        const YonosTensor *z_l =
-            kept ? yonos_convert(b->g, kept, dtype) : scaled(b, mean, scale, -shift * scale, dtype, "z_l");
-        z = start_noise(b);
-        input = yonos_concat(b->g, yonos_convert(b->g, z, dtype), z_l, NULL);
-    } else {
-        z = scaled(b, mean, scale, -shift * scale, YONOS_DTYPE_F32, "z_l");
-        input = yonos_convert(b->g, z, dtype);
+    const YonosModelInfo *m = b->info;
+    gboolean concat = m->conditioning == YONOS_CONDITIONING_CONCAT_LATENT;
+    const YonosTensor *z_l = scaled(b, mean, m->latent_scale, -m->latent_shift * m->latent_scale,
+                                    concat ? b->spec->dtype : YONOS_DTYPE_F32, "z_l");
+    const YonosTensor *z = concat ? start_noise(b) : z_l, *input = yonos_convert(b->g, z, b->spec->dtype);
+    const YonosTensor *out = yonos_build_unet(b->model, b->g, concat ? yonos_concat(b->g, input, z_l, NULL) : input);
+    float out_factor = m->b / m->latent_scale, offset = m->latent_shift;
+    if (concat && m->c != 0.0f) { /* z_l / scale is what the encoder gives less the shift */
+        out = yonos_affine(b->g, out, out_factor, mean, m->c, offset - m->c * m->latent_shift, YONOS_ACTIVATION_NONE,
+                           YONOS_DTYPE_F32, NULL);
+        out_factor = 1.0f;
+        offset = 0.0f;
     }
-    const YonosTensor *out = yonos_build_unet(b->model, b->g, input);
-    if (kept)
-        out = yonos_affine(b->g, out, b->info->b, kept, b->info->c, 0.0f, YONOS_ACTIVATION_NONE, YONOS_DTYPE_F32, NULL);
-    return yonos_affine(b->g, z, b->info->a, out, kept ? 1.0f : b->info->b, 0.0f, YONOS_ACTIVATION_NONE, YONOS_DTYPE_F32,
-                        "z0");
+    return yonos_affine(b->g, z, m->a / m->latent_scale, out, out_factor, offset, YONOS_ACTIVATION_NONE, b->spec->dtype,
+                        "latent");
 }
 
 /* Encoder, one step, decoder on one tile: (1,th,tw,3) -> (1,th,tw,3). */
 static const YonosTensor *upscale_tile(const Builder *b, const YonosTensor *tile) {
     const YonosTensor *mean = yonos_build_encoder(b->model, b->g, tile);
-    const YonosTensor *z0 = one_step(b, mean);
-    const YonosTensor *latent =
-        scaled(b, z0, 1.0f / b->info->latent_scale, b->info->latent_shift, b->spec->dtype, NULL);
-    return yonos_build_decoder(b->model, b->g, latent, "decoded");
+    return yonos_build_decoder(b->model, b->g, one_step(b, mean), "decoded");
 }
 
 /* The whole frame (1,H,W,3) in f32 from its tiles. */

@@ -57,7 +57,7 @@ typedef struct {
 
 /*
  * The graph of one frame: pack, upsample, per tile (encode, one step, decode, blend), colour fix, unpack.
- * Tensors named "lr", "upsampled", "z_l", "noise", "z0", "decoded", "image" and, per network block, diffusers'
+ * Tensors named "lr", "upsampled", "z_l", "noise", "latent", "decoded", "image" and, per network block, diffusers'
  * module paths. The model must outlive the graph. Errors: ARGUMENT (absurd size), MODEL. Thread-safe:
  * folded constants are made once under a lock.
  */

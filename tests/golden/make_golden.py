@@ -179,13 +179,13 @@ def make(name, model, folder):
         labels = torch.tensor([1]) if model["unet_config"].get("num_class_embeds") else None
         out = unet(z if start else torch.cat([z, z_l], 1), timestep, encoder_hidden_states=prompt,
                    class_labels=labels).sample
-        z0 = one_step(scheduler, timestep, z, out)
-        decoded = vae.decode(z0 / scale + shift).sample
+        latent = one_step(scheduler, timestep, z, out) / scale + shift
+        decoded = vae.decode(latent).sample
     result = nhwc(decoded)[0, :out_h, :out_w]
     if model["colour_fix"] == "back-projection":
         result = result + resize(lr - resize(result, h, w), out_h, out_w)
-    expect |= {"upsampled": upsampled[None], "z_l": nhwc(z_l), "z0": nhwc(z0), "decoded": nhwc(decoded),
-               "image": result[None]}
+    expect |= {"upsampled": upsampled[None], "z_l": nhwc(z_l), "latent": nhwc(latent),
+               "decoded": nhwc(decoded), "image": result[None]}
     if model["vae"] is AutoencoderTiny:  # there is an activation behind the engine's tensor of this name
         expect.pop("vae.decoder.layers.0", None)
 
