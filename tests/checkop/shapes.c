@@ -73,6 +73,7 @@ static const ConvShape convs[] = {
     {"batch", {2, 17, 16, 64}, 64, 3, 1, SAME, .residual = TRUE},
     {"batch, odd channels", {2, 5, 7, 3}, 6, 3, 2, SAME},
     {"batch, doubled", {2, 5, 6, 32}, 48, 3, 1, SAME, UP(10, 12), .activation = RELU},
+    {"batch, doubled, odd", {2, 5, 60, 32}, 48, 3, 1, SAME, UP(9, 119), .activation = RELU},
     {"5x5", {1, 9, 8, 17}, 19, 5, 1, .pad = {2, 2, 2, 2}},
     {"2x2, no padding", {1, 8, 7, 24}, 24, 2, 2, .pad = {0}},
     {"1x1, stride 2", {1, 8, 9, 32}, 16, 1, 2, .pad = {0}},

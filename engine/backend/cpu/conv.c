@@ -91,16 +91,16 @@ gboolean cpu_conv_run(const YonosKernel *kernel, const YonosRun *run, const void
 
 static gboolean prepare(YonosKernel *kernel, GError **error) {
     const YonosNode *node = kernel->node;
-    if (cpu_upconv_fits(node)) {
-        kernel->op = &cpu_upconv;
-        return cpu_upconv.prepare(kernel, error);
-    }
 #if defined(__x86_64__)
     if (cpu_winograd_fits(node)) {
         kernel->op = &cpu_winograd;
         return cpu_winograd.prepare(kernel, error);
     }
 #endif
+    if (cpu_upconv_fits(node)) {
+        kernel->op = &cpu_upconv;
+        return cpu_upconv.prepare(kernel, error);
+    }
     YonosShape in = node->in[0]->shape, out = node->out->shape;
     const YonosConst *w = node->constant[0], *bias = node->constant[1];
     gboolean up = node->attr.conv2d.up_h > 0;
