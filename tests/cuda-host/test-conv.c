@@ -12,6 +12,7 @@
 #include "dnn.h"
 #include "host.h"
 #include "remove-tree.h"
+#include "stored.h"
 
 extern YonosBackend *yonos_cuda_open(int abi, YonosPrecision precision, int device, void *context,
                                      GError **error);
@@ -53,13 +54,8 @@ typedef struct {
 } Node;
 
 static void fill(void *to, YonosDType dtype, gsize count, float spread) {
-    for (gsize i = 0; i < count; i++) {
-        float v = spread * (float)g_test_rand_double_range(-1.0, 1.0);
-        if (dtype == YONOS_DTYPE_F32)
-            ((float *)to)[i] = v;
-        else
-            ((uint16_t *)to)[i] = dtype == YONOS_DTYPE_BF16 ? yonos_f32_to_bf16(v) : yonos_f32_to_f16(v);
-    }
+    for (gsize i = 0; i < count; i++)
+        stored_set(to, dtype, i, spread * (float)g_test_rand_double_range(-1.0, 1.0));
 }
 
 static void node_init(Node *n, const Shape *s) {
