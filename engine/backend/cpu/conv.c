@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * CONV2D. The choice follows from shape, type and CPU alone: bf16 3x3 stride 1 by our Winograd, f32 ones with many
- * channels by oneDNN's where it has one (2.x, not 3.7), the rest by its direct NHWC convolution, four pixels at once
- * where it has few output channels. Nearest-neighbour upsampling is written out first.
+ * CONV2D. The choice follows from shape, type and CPU alone: 3x3 of stride 1 by our Winograd, the rest by oneDNN's direct
+ * NHWC convolution, four pixels at once where it has few output channels. What Winograd does not take is upsampled in memory
+ * first.
  */
 #include "backend/cpu/conv.h"
 
 #include "backend/cpu/narrow.h"
-#include "backend/cpu/upconv.h"
 #include "backend/cpu/winograd.h"
-
-/*
- * oneDNN's Winograd does fewer multiplications, in f32, and pays for it with reorders around the call and with weights
- * four times as large; it wins from 64 channels on (docs/speed.md). The limit on the weight keeps a U-Net of 860 M
- * parameters in memory.
- */
-static gboolean wants_winograd(const YonosDnnlShape *s) {
-    enum { CHANNELS = 64, PIXELS = 16 * 16 };
-    static const gint64 weights = 1280 * 1280;
-    return s->dtype == YONOS_DTYPE_F32 && s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 &&
-           s->ic % 16 == 0 && s->oc % 16 == 0 && MIN(s->ic, s->oc) >= CHANNELS && (gint64)s->oh * s->ow >= PIXELS &&
-           (gint64)s->ic * s->oc <= weights;
-}
 
 static gsize bytes_of(const YonosTensor *t) { return yonos_shape_count(t->shape) * yonos_dtype_size(t->dtype); }
 
@@ -32,16 +18,10 @@ gboolean cpu_conv_prepare(YonosKernel *kernel, const YonosDnnlShape *shape, cons
     YonosDnnlShape s = *shape;
     if ((activation != YONOS_ACTIVATION_NONE && activation != YONOS_ACTIVATION_RELU) || s.dtype == YONOS_DTYPE_F16)
         return cpu_fall_back(kernel, error);
-    GError *failure = NULL;
-    YonosDnnlConv *dnnl = NULL;
     s.residual = kernel->node->in[1] != NULL;
     s.relu = activation == YONOS_ACTIVATION_RELU;
-    s.winograd = wants_winograd(&s);
-    if (s.winograd)
-        dnnl = yonos_dnnl_conv_new(backend, &s, weight, bias, threads, &failure);
-    s.winograd = FALSE;
-    if (!dnnl && !failure)
-        dnnl = yonos_dnnl_conv_new(backend, &s, weight, bias, threads, &failure);
+    GError *failure = NULL;
+    YonosDnnlConv *dnnl = yonos_dnnl_conv_new(backend, &s, weight, bias, threads, &failure);
     if (failure) {
         g_propagate_error(error, failure);
         return FALSE;
@@ -91,15 +71,9 @@ gboolean cpu_conv_run(const YonosKernel *kernel, const YonosRun *run, const void
 
 static gboolean prepare(YonosKernel *kernel, GError **error) {
     const YonosNode *node = kernel->node;
-#if defined(__x86_64__)
     if (cpu_winograd_fits(node)) {
         kernel->op = &cpu_winograd;
         return cpu_winograd.prepare(kernel, error);
-    }
-#endif
-    if (cpu_upconv_fits(node)) {
-        kernel->op = &cpu_upconv;
-        return cpu_upconv.prepare(kernel, error);
     }
     YonosShape in = node->in[0]->shape, out = node->out->shape;
     const YonosConst *w = node->constant[0], *bias = node->constant[1];

@@ -50,7 +50,8 @@ const YonosConst *cpu_derived(const YonosKernel *kernel, const YonosConst *sourc
 }
 
 const void *cpu_packed(const YonosKernel *kernel, const YonosConst *source, gsize bytes,
-                       void (*pack)(const YonosConst *source, void *to), GError **error) {
+                       void (*pack)(const YonosConst *source, gconstpointer user_data, void *to), gconstpointer user_data,
+                       GError **error) {
     YonosCpu *cpu = cpu_of(kernel);
     void *packed = g_hash_table_lookup(cpu->packed, source);
     if (packed)
@@ -59,7 +60,7 @@ const void *cpu_packed(const YonosKernel *kernel, const YonosConst *source, gsiz
         yonos_fail(error, YONOS_ERROR_MEMORY, "out of memory for the packed copy of %s", source->name);
         return NULL;
     }
-    pack(source, packed);
+    pack(source, user_data, packed);
     g_hash_table_insert(cpu->packed, (gpointer)source, packed);
     cpu->packed_bytes += bytes;
     return packed;

@@ -39,7 +39,8 @@ const YonosConst *cpu_derived(const YonosKernel *kernel, const YonosConst *sourc
  * Owned by the backend. Errors: MEMORY.
  */
 const void *cpu_packed(const YonosKernel *kernel, const YonosConst *source, gsize bytes,
-                       void (*pack)(const YonosConst *source, void *to), GError **error);
+                       void (*pack)(const YonosConst *source, gconstpointer user_data, void *to), gconstpointer user_data,
+                       GError **error);
 
 /* TRUE where the CPU multiplies pairs of bf16 (AVX512-BF16) and YONOS_CPU_ISA does not ask for less. */
 gboolean cpu_has_bf16_pairs(void);

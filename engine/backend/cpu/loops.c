@@ -212,6 +212,7 @@ static void unpack_bytes(const float *restrict in, int pixel_bytes, int r, int g
 
 const CpuLoops loops_name(cpu_loops) = {
     .name = LOOPS_STRING(LOOPS_ISA),
+    .winograd = &loops_name(cpu_winograd),
     .load = load,
     .store = store,
     .activate = activate,

@@ -8,6 +8,7 @@
 #ifndef YONOS_CPU_LOOPS_H
 #define YONOS_CPU_LOOPS_H
 
+#include "backend/cpu/winograd_kernels.h"
 #include "backend/format.h"
 #include "graph/graph.h"
 
@@ -24,6 +25,7 @@ typedef struct {
 
 typedef struct {
     const char *name;
+    const WinogradKernels *winograd; /* in f32 */
 
     /* count elements of a storage type to and from f32; round to nearest even. */
     void (*load)(const void *from, YonosDType dtype, float *to, gsize count);

@@ -3,8 +3,7 @@
  * oneDNN's convolutions; see onednn.h.
  *
  * Activations stay NHWC; weights take whatever layout the primitive wants (`any`) and are reordered once.
- * Winograd exists for f32 and the blocked layout only, so its source and destination are reordered around the
- * call. The scratchpad is the caller's (user mode): primitives are made in one thread and run in another.
+ * The scratchpad is the caller's (user mode): primitives are made in one thread and run in another.
  */
 #include "backend/cpu/onednn.h"
 
@@ -39,8 +38,7 @@ struct _YonosDnnlConv {
     dnnl_primitive_desc_t desc;
     dnnl_primitive_t primitive;
     dnnl_memory_t src, dst, weight, bias, scratchpad;
-    Reorder in, residual, out; /* winograd */
-    gsize src_bytes, dst_bytes, scratch_bytes; /* of the workspace, in this order */
+    gsize scratch_bytes;
     int threads;
     char *name;
 };
@@ -162,8 +160,6 @@ static void *packed_constant(YonosDnnl *dnnl, const YonosConst *constant, Layout
 
 /* ---- a convolution ---------------------------------------------------------------------------- */
 
-static gsize align_up(gsize bytes) { return yonos_size_align(bytes, ALIGN); }
-
 static dnnl_primitive_attr_t make_attributes(const YonosDnnlShape *s) {
     dnnl_primitive_attr_t attr = NULL;
     dnnl_post_ops_t ops = NULL;
@@ -179,34 +175,8 @@ static dnnl_primitive_attr_t make_attributes(const YonosDnnlShape *s) {
     return attr;
 }
 
-/*
- * im2col + GEMM and the plain reference are no fast implementations. Of Winograd's only the one with 4x4 outputs is
- * taken: oneDNN prefers the other one for some numbers of threads, and its bits are others.
- */
-static gboolean is_fast(const char *name, gboolean winograd) {
-    if (winograd)
-        return strstr(name, "wino_4x3") != NULL;
-    return !strstr(name, "gemm") && !strstr(name, "ref");
-}
-
-/* Sets desc and name to the first fast implementation that oneDNN has; for direct ones that is its first or none. */
-static gboolean find_fast(YonosDnnlConv *conv, const ConvDesc *desc, const_dnnl_primitive_attr_t attr,
-                          gboolean winograd) {
-    Candidates candidates = {0};
-    gboolean more = candidates_first(&candidates, conv->dnnl->engine, desc, attr);
-    while (more && !conv->desc) {
-        const char *name = "";
-        if (dnnl_primitive_desc_query(candidates.desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
-            is_fast(name, winograd)) {
-            conv->name = g_strdup(name);
-            conv->desc = g_steal_pointer(&candidates.desc);
-        } else {
-            more = winograd && candidates_next(&candidates);
-        }
-    }
-    candidates_clear(&candidates);
-    return conv->desc != NULL;
-}
+/* im2col + GEMM and the plain reference are no fast implementations. */
+static gboolean is_fast(const char *name) { return !strstr(name, "gemm") && !strstr(name, "ref"); }
 
 static dnnl_data_type_t storage_type(const YonosDnnlShape *s) {
     return s->dtype == YONOS_DTYPE_BF16 ? dnnl_bf16 : dnnl_f32;
@@ -216,18 +186,23 @@ static gboolean make_desc(YonosDnnlConv *conv, const YonosDnnlShape *s, gboolean
     const dnnl_dims_t src_dims = {s->n, s->ic, s->ih, s->iw}, dst_dims = {s->n, s->oc, s->oh, s->ow};
     const dnnl_dims_t weight_dims = {s->oc, s->ic, s->kh, s->kw}, bias_dims = {s->oc};
     dnnl_data_type_t type = storage_type(s);
-    dnnl_format_tag_t tag = s->winograd ? dnnl_format_tag_any : dnnl_nhwc;
-    g_auto(Layout) src = layout_new(4, src_dims, type, tag), dst = layout_new(4, dst_dims, type, tag);
+    g_auto(Layout) src = layout_new(4, src_dims, type, dnnl_nhwc), dst = layout_new(4, dst_dims, type, dnnl_nhwc);
     g_auto(Layout) weight = layout_new(4, weight_dims, type, dnnl_format_tag_any);
     g_auto(Layout) vector = layout_new(1, bias_dims, dnnl_f32, dnnl_x);
     if (!src || !dst || !weight || !vector)
         return FALSE;
-    const ConvDesc desc = {.algorithm = s->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct,
-                           .src = src, .weight = weight, .bias = bias ? vector : NULL, .dst = dst,
+    const ConvDesc desc = {.src = src, .weight = weight, .bias = bias ? vector : NULL, .dst = dst,
                            .stride = {s->stride_h, s->stride_w}, .before = {s->pad_top, s->pad_left},
                            .after = {s->pad_bottom, s->pad_right}};
     dnnl_primitive_attr_t attr = make_attributes(s);
-    gboolean ok = attr && find_fast(conv, &desc, attr, s->winograd);
+    const char *name = "";
+    gboolean ok = attr && conv_create(&conv->desc, conv->dnnl->engine, &desc, attr) &&
+                  dnnl_primitive_desc_query(conv->desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
+                  is_fast(name);
+    if (ok)
+        conv->name = g_strdup(name);
+    else if (conv->desc)
+        dnnl_primitive_desc_destroy(g_steal_pointer(&conv->desc));
     if (attr)
         dnnl_primitive_attr_destroy(attr);
     return ok;
@@ -235,10 +210,6 @@ static gboolean make_desc(YonosDnnlConv *conv, const YonosDnnlShape *s, gboolean
 
 static LayoutView query(const YonosDnnlConv *conv, dnnl_query_t what, int index) {
     return dnnl_primitive_desc_query_md(conv->desc, what, index);
-}
-
-static gsize query_bytes(const YonosDnnlConv *conv, dnnl_query_t what) {
-    return dnnl_memory_desc_get_size(query(conv, what, 0));
 }
 
 /* A convolution that is described only, for this number of threads. */
@@ -253,24 +224,18 @@ static YonosDnnlConv *describe(YonosDnnl *dnnl, const YonosDnnlShape *s, gboolea
 
 /*
  * oneDNN chooses how it cuts a convolution by the number of threads among other things, and sums the input channels in
- * other groups in one way than in another, unless they are few. Winograd's two schedules show in the scratchpad: one
- * goes through the whole picture step by step and needs the same for any number of threads, one goes through pieces and
- * needs some for each thread. A direct convolution's groups are as many channels as fit into the cache for one block of
- * output channels, and the size of that block shows in the weight's layout.
+ * other groups in one way than in another, unless they are few. A group is as many channels as fit into the cache for one
+ * block of output channels, and the size of that block shows in the weight's layout.
  */
-static gboolean sums_alike(const YonosDnnlConv *a, const YonosDnnlConv *b, gboolean winograd) {
+static gboolean sums_alike(const YonosDnnlConv *a, const YonosDnnlConv *b) {
     if (!a->desc || !b->desc)
         return a->desc == b->desc;
-    if (winograd)
-        return query_bytes(a, dnnl_query_scratchpad_md) == query_bytes(b, dnnl_query_scratchpad_md);
     return dnnl_memory_desc_equal(query(a, dnnl_query_weights_md, 0), query(b, dnnl_query_weights_md, 0));
 }
 
 /* Whether all input channels are in one group, however the convolution is cut. */
 static gboolean is_one_group(const YonosDnnlShape *s) {
-    enum { WINOGRAD_CHANNELS = 64, LARGEST_BLOCK = 64, CACHE = 256 << 10 };
-    if (s->winograd)
-        return s->ic <= WINOGRAD_CHANNELS;
+    enum { LARGEST_BLOCK = 64, CACHE = 256 << 10 };
     return (gsize)s->ic * s->kh * s->kw * LARGEST_BLOCK * yonos_dtype_size(s->dtype) <= CACHE;
 }
 
@@ -280,7 +245,7 @@ static YonosDnnlConv *describe_alike(YonosDnnl *dnnl, const YonosDnnlShape *s, g
     if (threads == 1 || is_one_group(s))
         return conv;
     YonosDnnlConv *one = describe(dnnl, s, bias, 1);
-    while (conv->threads > 1 && !sums_alike(conv, one, s->winograd)) {
+    while (conv->threads > 1 && !sums_alike(conv, one)) {
         int fewer = conv->threads - 1;
         yonos_dnnl_conv_free(conv);
         conv = describe(dnnl, s, bias, fewer);
@@ -290,21 +255,9 @@ static YonosDnnlConv *describe_alike(YonosDnnl *dnnl, const YonosDnnlShape *s, g
     return conv;
 }
 
-static gboolean make_reorders(YonosDnnlConv *conv, const YonosDnnlShape *s) {
-    const dnnl_dims_t src_dims = {s->n, s->ic, s->ih, s->iw}, dst_dims = {s->n, s->oc, s->oh, s->ow};
-    LayoutView src = query(conv, dnnl_query_src_md, 0), dst = query(conv, dnnl_query_dst_md, 0);
-    g_auto(Layout) src_plain = layout_new(4, src_dims, storage_type(s), dnnl_nhwc);
-    g_auto(Layout) dst_plain = layout_new(4, dst_dims, storage_type(s), dnnl_nhwc);
-    conv->src_bytes = align_up(query_bytes(conv, dnnl_query_src_md));
-    conv->dst_bytes = align_up(query_bytes(conv, dnnl_query_dst_md));
-    return src_plain && dst_plain && reorder_init(conv->dnnl, &conv->in, src_plain, src) &&
-           reorder_init(conv->dnnl, &conv->out, dst, dst_plain) &&
-           (!s->residual || reorder_init(conv->dnnl, &conv->residual, dst_plain, dst));
-}
-
 static gboolean make_memories(YonosDnnlConv *conv, void *weight, void *bias) {
     dnnl_engine_t engine = conv->dnnl->engine;
-    conv->scratch_bytes = query_bytes(conv, dnnl_query_scratchpad_md);
+    conv->scratch_bytes = dnnl_memory_desc_get_size(query(conv, dnnl_query_scratchpad_md, 0));
     return dnnl_memory_create(&conv->src, query(conv, dnnl_query_src_md, 0), engine, DNNL_MEMORY_NONE) ==
                dnnl_success &&
            dnnl_memory_create(&conv->dst, query(conv, dnnl_query_dst_md, 0), engine, DNNL_MEMORY_NONE) ==
@@ -319,8 +272,7 @@ static gboolean make_memories(YonosDnnlConv *conv, void *weight, void *bias) {
 YonosDnnlConv *yonos_dnnl_conv_new(YonosDnnl *dnnl, const YonosDnnlShape *s, const YonosConst *weight,
                                    const YonosConst *bias, int threads, GError **error) {
     YonosDnnlConv *conv = describe_alike(dnnl, s, bias != NULL, threads);
-    if (!conv->desc || (s->winograd && !make_reorders(conv, s)) ||
-        !create_primitive(&conv->primitive, conv->desc)) {
+    if (!conv->desc || !create_primitive(&conv->primitive, conv->desc)) {
         if (!yonos_dnnl_has_room())
             yonos_fail(error, YONOS_ERROR_MEMORY, "out of memory for the code of a convolution with %s", weight->name);
         yonos_dnnl_conv_free(conv);
@@ -348,9 +300,6 @@ void yonos_dnnl_conv_free(YonosDnnlConv *conv) {
     for (guint i = 0; i < G_N_ELEMENTS(memories); i++)
         if (memories[i])
             dnnl_memory_destroy(memories[i]);
-    reorder_clear(&conv->in);
-    reorder_clear(&conv->residual);
-    reorder_clear(&conv->out);
     if (conv->primitive)
         dnnl_primitive_destroy(conv->primitive);
     if (conv->desc)
@@ -359,36 +308,22 @@ void yonos_dnnl_conv_free(YonosDnnlConv *conv) {
     g_free(conv);
 }
 
-gsize yonos_dnnl_conv_workspace(const YonosDnnlConv *conv) {
-    return conv->src_bytes + conv->dst_bytes + align_up(conv->scratch_bytes);
-}
+gsize yonos_dnnl_conv_workspace(const YonosDnnlConv *conv) { return yonos_size_align(conv->scratch_bytes, ALIGN); }
 
 const char *yonos_dnnl_conv_name(const YonosDnnlConv *conv) { return conv->name; }
 
-static gboolean execute(const YonosDnnlConv *conv, const void *src, void *dst, void *scratchpad) {
-    dnnl_memory_set_data_handle(conv->src, (void *)src);
-    dnnl_memory_set_data_handle(conv->dst, dst);
-    dnnl_memory_set_data_handle(conv->scratchpad, scratchpad);
+gboolean yonos_dnnl_conv_run(YonosDnnlConv *conv, const void *src, void *dst, void *workspace, GError **error) {
     const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, conv->src},
                                     {DNNL_ARG_DST, conv->dst},
                                     {DNNL_ARG_WEIGHTS, conv->weight},
                                     {DNNL_ARG_SCRATCHPAD, conv->scratchpad},
                                     {DNNL_ARG_BIAS, conv->bias}};
-    return dnnl_primitive_execute(conv->primitive, conv->dnnl->stream, conv->bias ? 5 : 4, args) == dnnl_success &&
-           dnnl_stream_wait(conv->dnnl->stream) == dnnl_success;
-}
-
-gboolean yonos_dnnl_conv_run(YonosDnnlConv *conv, const void *src, void *dst, void *workspace, GError **error) {
-    char *blocked_src = workspace, *blocked_dst = blocked_src + conv->src_bytes,
-         *scratchpad = blocked_dst + conv->dst_bytes;
-    gboolean ok;
     omp_set_num_threads(conv->threads);
-    if (conv->in.primitive)
-        ok = reorder_run(conv->dnnl, &conv->in, src, blocked_src) &&
-             (!conv->residual.primitive || reorder_run(conv->dnnl, &conv->residual, dst, blocked_dst)) &&
-             execute(conv, blocked_src, blocked_dst, scratchpad) &&
-             reorder_run(conv->dnnl, &conv->out, blocked_dst, dst);
-    else
-        ok = execute(conv, src, dst, scratchpad);
-    return ok || yonos_fail(error, YONOS_ERROR_DEVICE, "backend cpu: oneDNN's %s failed", conv->name);
+    dnnl_memory_set_data_handle(conv->src, (void *)src);
+    dnnl_memory_set_data_handle(conv->dst, dst);
+    dnnl_memory_set_data_handle(conv->scratchpad, workspace);
+    if (dnnl_primitive_execute(conv->primitive, conv->dnnl->stream, conv->bias ? 5 : 4, args) == dnnl_success &&
+        dnnl_stream_wait(conv->dnnl->stream) == dnnl_success)
+        return TRUE;
+    return yonos_fail(error, YONOS_ERROR_DEVICE, "backend cpu: oneDNN's %s failed", conv->name);
 }

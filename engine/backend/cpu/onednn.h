@@ -18,7 +18,6 @@ typedef struct _YonosDnnlConv YonosDnnlConv; /* one convolution made ready */
 typedef struct {
     int n, ih, iw, ic, oh, ow, oc, kh, kw, stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right;
     YonosDType dtype;
-    gboolean winograd; /* f32, 3x3, stride 1: reorders around */
     gboolean residual; /* dst += conv: dst holds the residual before the call */
     gboolean relu;
 } YonosDnnlShape;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What differs between the C interfaces of oneDNN 2.x and 3.x, for onednn.c alone: descriptors of memory are structures
- * in 2.x and handles in 3.x, a convolution's implementations are gone through in another way, post-ops have other
- * arguments. Here all is handles, as in 3.x. Calls that read the same in both are made by onednn.c itself.
+ * in 2.x and handles in 3.x, a convolution is described in one step more, post-ops have other arguments. Here all is handles, as in 3.x. Calls that read the same in both are made by onednn.c itself.
  */
 #ifndef YONOS_ONEDNN_VERSION_H
 #define YONOS_ONEDNN_VERSION_H
@@ -18,21 +17,11 @@ typedef dnnl_memory_desc_t *Layout;
 typedef const dnnl_memory_desc_t *LayoutView;
 #endif
 
-/* What a convolution is made from; the layouts are its own, bias may be NULL. */
+/* What a convolution is made from; bias may be NULL. */
 typedef struct {
-    dnnl_alg_kind_t algorithm;
     Layout src, weight, bias, dst;
     dnnl_dims_t stride, before, after; /* 2 of each: height, width */
 } ConvDesc;
-
-/* One of a convolution's implementations after the other, oneDNN's first choice first; desc is the present one's. */
-typedef struct {
-    dnnl_primitive_desc_t desc;
-#if DNNL_VERSION_MAJOR < 3
-    dnnl_primitive_desc_iterator_t iterator;
-    dnnl_convolution_desc_t conv; /* the iterator keeps its address */
-#endif
-} Candidates;
 
 #if DNNL_VERSION_MAJOR >= 3
 
@@ -48,19 +37,14 @@ static inline Layout layout_copy(LayoutView from) {
 
 static inline void layout_free(Layout layout) { dnnl_memory_desc_destroy(layout); }
 
-static inline gboolean candidates_first(Candidates *c, dnnl_engine_t engine, const ConvDesc *conv,
-                                        const_dnnl_primitive_attr_t attr) {
+/* oneDNN's first choice of an implementation. */
+static inline gboolean conv_create(dnnl_primitive_desc_t *desc, dnnl_engine_t engine, const ConvDesc *conv,
+                                   const_dnnl_primitive_attr_t attr) {
     const dnnl_dims_t dilation = {0, 0};
-    return dnnl_convolution_forward_primitive_desc_create(&c->desc, engine, dnnl_forward_inference, conv->algorithm,
-                                                          conv->src, conv->weight, conv->bias, conv->dst, conv->stride,
-                                                          dilation, conv->before, conv->after, attr) == dnnl_success;
-}
-
-static inline gboolean candidates_next(Candidates *c) { return dnnl_primitive_desc_next_impl(c->desc) == dnnl_success; }
-
-static inline void candidates_clear(Candidates *c) {
-    if (c->desc)
-        dnnl_primitive_desc_destroy(c->desc);
+    return dnnl_convolution_forward_primitive_desc_create(desc, engine, dnnl_forward_inference,
+                                                          dnnl_convolution_direct, conv->src, conv->weight, conv->bias,
+                                                          conv->dst, conv->stride, dilation, conv->before, conv->after,
+                                                          attr) == dnnl_success;
 }
 
 static inline void append_sum(dnnl_post_ops_t ops) { dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef); }
@@ -81,31 +65,13 @@ static inline Layout layout_new(int dimensions, const dnnl_dims_t dims, dnnl_dat
     return ok ? layout_copy(&layout) : NULL;
 }
 
-static inline gboolean candidates_fetch(Candidates *c) {
-    if (c->desc)
-        dnnl_primitive_desc_destroy(c->desc);
-    c->desc = dnnl_primitive_desc_iterator_fetch(c->iterator);
-    return c->desc != NULL;
-}
-
-static inline gboolean candidates_first(Candidates *c, dnnl_engine_t engine, const ConvDesc *conv,
-                                        const_dnnl_primitive_attr_t attr) {
-    return dnnl_convolution_forward_desc_init(&c->conv, dnnl_forward_inference, conv->algorithm, conv->src,
+static inline gboolean conv_create(dnnl_primitive_desc_t *desc, dnnl_engine_t engine, const ConvDesc *conv,
+                                   const_dnnl_primitive_attr_t attr) {
+    dnnl_convolution_desc_t plain;
+    return dnnl_convolution_forward_desc_init(&plain, dnnl_forward_inference, dnnl_convolution_direct, conv->src,
                                               conv->weight, conv->bias, conv->dst, conv->stride, conv->before,
                                               conv->after) == dnnl_success &&
-           dnnl_primitive_desc_iterator_create(&c->iterator, &c->conv, attr, engine, NULL) == dnnl_success &&
-           candidates_fetch(c);
-}
-
-static inline gboolean candidates_next(Candidates *c) {
-    return dnnl_primitive_desc_iterator_next(c->iterator) == dnnl_success && candidates_fetch(c);
-}
-
-static inline void candidates_clear(Candidates *c) {
-    if (c->desc)
-        dnnl_primitive_desc_destroy(c->desc);
-    if (c->iterator)
-        dnnl_primitive_desc_iterator_destroy(c->iterator);
+           dnnl_primitive_desc_create(desc, &plain, attr, engine, NULL) == dnnl_success;
 }
 
 static inline void append_sum(dnnl_post_ops_t ops) { dnnl_post_ops_append_sum(ops, 1.0f); }

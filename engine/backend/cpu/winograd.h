@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * CONV2D 3x3, stride 1, in bf16 storage by Winograd on CPUs with AVX512-BF16; x86-64 only.
+ * CONV2D 3x3, stride 1, of a picture as it is or doubled, by Winograd's algorithm: in bf16 storage on CPUs with AVX512-BF16,
+ * in f32 on all.
  */
 #ifndef YONOS_CPU_WINOGRAD_H
 #define YONOS_CPU_WINOGRAD_H

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Winograd's F(4x4, 3x3) in f32, on the vectors of GCC and clang; compiled once for each instruction set, like the loops.
+ *
+ * The points 0, 2/3, -2/3, 3/2, -3/2 and infinity: rounding errors are then 1.8 times those of the plain convolution, where
+ * the usual 0, 1, -1, 2, -2 make them 4.3 times as large (normal numbers, 64 channels; docs/speed.md). Why such points:
+ * Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", ACM TOMS
+ * 2020.
+ */
+#include "backend/cpu/loops_math.h"
+#include "backend/cpu/winograd_kernels.h"
+
+#if defined(__AVX512F__)
+enum { LANES = 16, VECTORS = 4 };
+#elif defined(__AVX__)
+enum { LANES = 8, VECTORS = 2 };
+#else
+enum { LANES = 4, VECTORS = 2 };
+#endif
+
+typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float Element;
+
+enum { SIDE = 6 };
+
+static const float p = 2.0f / 3.0f, q = 3.0f / 2.0f; /* p q = 1 */
+
+static inline Vector load_f32(const float *x) { return *(const Vector *)x; }
+
+static inline Vector load(const Element *x) { return *(const Vector *)x; }
+
+static inline void store(Element *to, Vector x) { *(Vector *)to = x; }
+
+static inline Vector positive(Vector x) {
+    Vector y;
+    for (int i = 0; i < LANES; i++)
+        y[i] = x[i] > 0.0f ? x[i] : 0.0f;
+    return y;
+}
+
+static inline void plain_input_axis(Vector *d, int step) {
+    Vector d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
+    Vector even_p = d4 - q * q * d2, odd_p = p * d3 - q * d1, even_q = d4 - p * p * d2, odd_q = q * d3 - p * d1;
+    d[0] = d0 + d4 - (p * p + q * q) * d2;
+    d[step] = even_p + odd_p;
+    d[2 * step] = even_p - odd_p;
+    d[3 * step] = even_q + odd_q;
+    d[4 * step] = even_q - odd_q;
+    d[5 * step] = d1 + d5 - (p * p + q * q) * d3;
+}
+
+static inline void plain_output_axis(Vector *m, int step) {
+    Vector even_p = m[step] + m[2 * step], odd_p = m[step] - m[2 * step];
+    Vector even_q = m[3 * step] + m[4 * step], odd_q = m[3 * step] - m[4 * step];
+    m[0] += even_p + even_q;
+    m[step] = p * odd_p + q * odd_q;
+    m[2 * step] = p * p * even_p + q * q * even_q;
+    m[3 * step] = p * p * p * odd_p + q * q * q * odd_q + m[5 * step];
+}
+
+/* A row for the point x is (1, x, x^2) over the product of its distances from the other finite points. */
+static void filter_axis(const float *g, int from_step, float *u, int step) {
+    float g0 = g[0], g1 = g[from_step], g2 = g[2 * from_step], distances = 2.0f * (p * p - q * q);
+    u[0] = g0;
+    u[step] = (g0 + p * g1 + p * p * g2) / (p * p * distances);
+    u[2 * step] = (g0 - p * g1 + p * p * g2) / (p * p * distances);
+    u[3 * step] = (g0 + q * g1 + q * q * g2) / (-q * q * distances);
+    u[4 * step] = (g0 - q * g1 + q * q * g2) / (-q * q * distances);
+    u[5 * step] = g2;
+}
+
+#include "backend/cpu/winograd_tiles.h"
+
+/* WINOGRAD_ROWS tiles x `vectors` vectors of output channels, kept in registers over all input channels. */
+ONE_SIDE void multiply_block(const float *coefficient, const float *weight, int channels, int vectors, float *product) {
+    enum { ROWS = WINOGRAD_ROWS };
+    Vector sum[ROWS][VECTORS];
+    for (int r = 0; r < ROWS; r++)
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = (Vector){0};
+    for (int c = 0; c < channels; c++) {
+        Vector w[VECTORS];
+        for (int v = 0; v < vectors; v++)
+            w[v] = load_f32(weight + ((size_t)c * (size_t)vectors + (size_t)v) * LANES);
+        for (int r = 0; r < ROWS; r++) {
+            float x = coefficient[(size_t)r * (size_t)channels + (size_t)c];
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] += x * w[v];
+        }
+    }
+    for (int r = 0; r < ROWS; r++)
+        for (int v = 0; v < vectors; v++)
+            store(product + ((size_t)r * (size_t)vectors + (size_t)v) * LANES, sum[r][v]);
+}
+
+static void multiply(const void *coefficient, const void *weight, int tiles, int channels, int lanes, float *product) {
+    for (int tile = 0; tile < tiles; tile += WINOGRAD_ROWS) {
+        const float *x = (const float *)coefficient + (size_t)tile * (size_t)channels;
+        float *out = product + (size_t)tile * (size_t)lanes;
+        switch (lanes / LANES) { /* constants, so that the sums stay in registers */
+        case 1: multiply_block(x, weight, channels, 1, out); break;
+        case 2: multiply_block(x, weight, channels, 2, out); break;
+#if defined(__AVX512F__)
+        case 3: multiply_block(x, weight, channels, 3, out); break;
+        default: multiply_block(x, weight, channels, 4, out); break;
+#endif
+        }
+    }
+}
+
+const WinogradKernels loops_name(cpu_winograd) = {
+    .name = "winograd f32",
+    .doubled_name = "winograd f32 2x up",
+    .side = SIDE,
+    .lanes = LANES,
+    .panel = LANES * VECTORS,
+    .pair = 1,
+    .tiles = 24,
+    .element = sizeof(Element),
+    .filter_axis = filter_axis,
+    .input = transform_input,
+    .multiply = multiply,
+    .output = transform_output,
+};
