@@ -10,6 +10,8 @@
 #include "backend/cpu/loops_math.h"
 #include "backend/cpu/winograd_kernels.h"
 
+#include <stdint.h>
+
 #if defined(__AVX512F__)
 enum { LANES = 16, VECTORS = 4 };
 #elif defined(__AVX__)
@@ -19,6 +21,7 @@ enum { LANES = 4, VECTORS = 2 };
 #endif
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int32_t Mask __attribute__((vector_size(4 * LANES)));
 typedef float Element;
 
 enum { SIDE = 6 };
@@ -31,12 +34,7 @@ static inline Vector load(const Element *x) { return *(const Vector *)x; }
 
 static inline void store(Element *to, Vector x) { *(Vector *)to = x; }
 
-static inline Vector positive(Vector x) {
-    Vector y;
-    for (int i = 0; i < LANES; i++)
-        y[i] = x[i] > 0.0f ? x[i] : 0.0f;
-    return y;
-}
+static inline Vector positive(Vector x) { return (Vector)((Mask)x & (x > 0.0f)); }
 
 static inline void plain_input_axis(Vector *d, int step) {
     Vector d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
