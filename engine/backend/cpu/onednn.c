@@ -239,8 +239,13 @@ static gboolean is_one_group(const YonosDnnlShape *s) {
     return (gsize)s->ic * s->kh * s->kw * LARGEST_BLOCK * yonos_dtype_size(s->dtype) <= CACHE;
 }
 
+/* Padded to more than it was, as no network here has it: seen to give other bits with some numbers of threads. */
+static gboolean is_enlarged(const YonosDnnlShape *s) { return s->oh > s->ih || s->ow > s->iw; }
+
 /* The description for the most threads, up to `threads`, that give the bits that one thread gives. */
 static YonosDnnlConv *describe_alike(YonosDnnl *dnnl, const YonosDnnlShape *s, gboolean bias, int threads) {
+    if (is_enlarged(s))
+        threads = 1;
     YonosDnnlConv *conv = describe(dnnl, s, bias, threads);
     if (threads == 1 || is_one_group(s))
         return conv;
