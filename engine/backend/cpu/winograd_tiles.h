@@ -36,7 +36,7 @@ typedef struct {
 /* The pixels of column x that a tile sees, transformed along it. */
 ONE_SIDE Column load_column(const WinogradInput *in, int x, int c, int side) {
     Column column;
-    for (int i = 0; i < side; i++)
+    for (int i = 0; i < SIDE; i++)
         column.v[i] = (Vector){0};
     if (x < 0 || x >= in->width)
         return column;
