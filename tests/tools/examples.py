@@ -46,9 +46,9 @@ class Case(TinyModelCase):
     def launch(self, pipeline):
         return self.run_it(f"gst-launch-1.0 -q {pipeline}", shell=True)
 
-    def clip(self, frames=60, pattern="ball", seconds=2, rate=25):
+    def clip(self, frames=60, pattern="ball", seconds=2, rate=25, encoder="x264enc"):
         self.launch(f"videotestsrc pattern={pattern} num-buffers={frames} ! video/x-raw,format=I420,width=48,height=32,"
-                    f"framerate={rate}/1 ! x264enc ! h264parse ! queue ! m. "
+                    f"framerate={rate}/1 ! {encoder} ! h264parse ! queue ! m. "
                     f"audiotestsrc num-buffers={seconds * 43} ! audioconvert ! avenc_aac ! queue ! m. "
                     "mp4mux name=m ! filesink location=in.mp4")
 
@@ -186,8 +186,9 @@ class Player(Case):
         for program in ("Xvfb", "xdotool"):
             if not shutil.which(program):
                 self.skipTest(program + " is not installed")
-        # Slow, so that no frame is late on a busy machine.
-        self.clip(frames=600, pattern="pinwheel", seconds=1, rate=8)
+        # Slow, so that no frame is late on a busy machine; each frame coded alike, so that pictures at two times compare.
+        self.clip(frames=600, pattern="pinwheel", seconds=1, rate=8,
+                  encoder="x264enc pass=quant quantizer=20 key-int-max=1")
 
     @contextlib.contextmanager
     def screen(self):
