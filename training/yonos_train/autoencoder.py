@@ -118,7 +118,8 @@ def decoder(config):
     loop, and weighted L1 before it.
 
     decoder.unet = false trains on z_l: what a decoder can do without the one step. decoder.train_unet = true tunes the
-    U-Net with the decoder, by the same loss. Both frames of a pair see the same noise, as with noise-mode=static.
+    U-Net with the decoder, by the same loss. With a temporal loss both frames of a pair go through the networks, with the
+    same noise, as with noise-mode=static, and both count for the other losses, too.
     """
     options, lpips = config["decoder"], _lpips(config)
     latents, unet = decoder_parts(config)
@@ -129,9 +130,11 @@ def decoder(config):
     upscale_plainly = make_upscaler(config | {"compile": False}, latents, unet)
 
     def step(batch, position):
-        hr, lr, noise = batch["hr"], batch["lr"], latents.noise_for(batch["hr"])
         weight = {name: scheduled(options[f"{name}_weight"], position)
                   for name in ("lpips", "chroma", "unfixed", "gan", "temporal")}
+        hr, lr, noise = batch["hr"], batch["lr"], latents.noise_for(batch["hr"])
+        if weight["temporal"]:
+            hr, lr, noise = (torch.cat(pair) for pair in ((hr, batch["next_hr"]), (lr, batch["next_lr"]), (noise, noise)))
         with autocast(config):
             unfixed = upscale.decoded(upscale.latent(lr, noise))
             out = upscale.fixed(unfixed, lr)
@@ -141,7 +144,7 @@ def decoder(config):
                 parts["unfixed"] = F.l1_loss(unfixed, hr)
                 loss = loss + weight["unfixed"] * parts["unfixed"]
             if weight["temporal"]:
-                parts["temporal"] = temporal_loss(out, upscale(batch["next_lr"], noise), batch)
+                parts["temporal"] = temporal_loss(*out.chunk(2), batch)
                 loss = loss + weight["temporal"] * parts["temporal"]
             losses = {"main": loss}
             if weight["gan"]:
