@@ -47,11 +47,9 @@ static void filter_axis(const float *g, int from_step, float *u, int step) {
     u[3 * step] = g2;
 }
 
-#include "backend/cpu/winograd_tiles.h"
-
 /* WINOGRAD_ROWS tiles x `vectors` vectors of output channels, kept in registers over all input channels. */
-static inline __attribute__((always_inline)) void multiply_block(const Element *coefficient, const uint32_t *weight,
-                                                                 int channels, int vectors, float *product) {
+static inline __attribute__((always_inline)) void multiply_block(const Element *coefficient, const void *weight, int channels,
+                                                                 int vectors, float *product) {
     enum { ROWS = WINOGRAD_ROWS };
     __m512 sum[ROWS][VECTORS];
     for (int r = 0; r < ROWS; r++)
@@ -60,7 +58,7 @@ static inline __attribute__((always_inline)) void multiply_block(const Element *
     for (int pair = 0; pair < channels / 2; pair++) {
         __m512bh w[VECTORS];
         for (int v = 0; v < vectors; v++)
-            w[v] = (__m512bh)_mm512_loadu_si512(weight + ((size_t)pair * vectors + v) * LANES);
+            w[v] = (__m512bh)_mm512_loadu_si512((const uint32_t *)weight + ((size_t)pair * vectors + v) * LANES);
         for (int r = 0; r < ROWS; r++) {
             uint32_t x;
             memcpy(&x, coefficient + (size_t)r * channels + 2 * pair, sizeof x);
@@ -74,18 +72,7 @@ static inline __attribute__((always_inline)) void multiply_block(const Element *
             _mm512_storeu_ps(product + ((size_t)r * vectors + v) * LANES, sum[r][v]);
 }
 
-static void multiply(const void *coefficient, const void *weight, int tiles, int channels, int lanes, float *product) {
-    for (int tile = 0; tile < tiles; tile += WINOGRAD_ROWS) {
-        const Element *x = (const Element *)coefficient + (size_t)tile * channels;
-        float *out = product + (size_t)tile * lanes;
-        switch (lanes / LANES) { /* constants, so that the sums stay in registers */
-        case 1: multiply_block(x, weight, channels, 1, out); break;
-        case 2: multiply_block(x, weight, channels, 2, out); break;
-        case 3: multiply_block(x, weight, channels, 3, out); break;
-        default: multiply_block(x, weight, channels, 4, out); break;
-        }
-    }
-}
+#include "backend/cpu/winograd_tiles.h"
 
 const WinogradKernels cpu_winograd_bf16 = {
     .name = "winograd bf16",

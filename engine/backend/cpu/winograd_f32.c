@@ -67,10 +67,9 @@ static void filter_axis(const float *g, int from_step, float *u, int step) {
     u[5 * step] = g2;
 }
 
-#include "backend/cpu/winograd_tiles.h"
-
 /* WINOGRAD_ROWS tiles x `vectors` vectors of output channels, kept in registers over all input channels. */
-ONE_SIDE void multiply_block(const float *coefficient, const float *weight, int channels, int vectors, float *product) {
+static inline __attribute__((always_inline)) void multiply_block(const Element *coefficient, const void *weight, int channels,
+                                                                 int vectors, float *product) {
     enum { ROWS = WINOGRAD_ROWS };
     Vector sum[ROWS][VECTORS];
     for (int r = 0; r < ROWS; r++)
@@ -79,7 +78,7 @@ ONE_SIDE void multiply_block(const float *coefficient, const float *weight, int 
     for (int c = 0; c < channels; c++) {
         Vector w[VECTORS];
         for (int v = 0; v < vectors; v++)
-            w[v] = load_f32(weight + ((size_t)c * (size_t)vectors + (size_t)v) * LANES);
+            w[v] = load_f32((const float *)weight + ((size_t)c * (size_t)vectors + (size_t)v) * LANES);
         for (int r = 0; r < ROWS; r++) {
             float x = coefficient[(size_t)r * (size_t)channels + (size_t)c];
             for (int v = 0; v < vectors; v++)
@@ -91,20 +90,7 @@ ONE_SIDE void multiply_block(const float *coefficient, const float *weight, int 
             store(product + ((size_t)r * (size_t)vectors + (size_t)v) * LANES, sum[r][v]);
 }
 
-static void multiply(const void *coefficient, const void *weight, int tiles, int channels, int lanes, float *product) {
-    for (int tile = 0; tile < tiles; tile += WINOGRAD_ROWS) {
-        const float *x = (const float *)coefficient + (size_t)tile * (size_t)channels;
-        float *out = product + (size_t)tile * (size_t)lanes;
-        switch (lanes / LANES) { /* constants, so that the sums stay in registers */
-        case 1: multiply_block(x, weight, channels, 1, out); break;
-        case 2: multiply_block(x, weight, channels, 2, out); break;
-#if defined(__AVX512F__)
-        case 3: multiply_block(x, weight, channels, 3, out); break;
-        default: multiply_block(x, weight, channels, 4, out); break;
-#endif
-        }
-    }
-}
+#include "backend/cpu/winograd_tiles.h"
 
 const WinogradKernels loops_name(cpu_winograd) = {
     .name = "winograd f32",

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Winograd's transforms over vectors of channels, one lane a channel; see winograd_kernels.h. A file that includes this has
+ * Winograd's steps over vectors of channels, one lane a channel; see winograd_kernels.h. A file that includes this has
  * defined
  *
  *   Vector, Element, LANES          f32 lanes; what activations are stored as; lanes of a vector
- *   load(), store()                 LANES elements to and from a Vector
+ *   load(), store(), load_f32()     LANES elements, or floats, to and from a Vector
+ *   positive()                      max(x, 0)
  *   SIDE                            coefficients each way of a picture that is not doubled
  *   plain_input_axis(), plain_output_axis()
  *                                   B^T d and A^T m along one axis for that side, in place, elements `step` apart
+ *   VECTORS, multiply_block()       vectors of a panel, 2 or 4; WINOGRAD_ROWS tiles x so many vectors of output channels
  */
 #ifndef YONOS_CPU_WINOGRAD_TILES_H
 #define YONOS_CPU_WINOGRAD_TILES_H
@@ -132,6 +134,19 @@ static void transform_output(const float *product, size_t plane, int side, int t
         finish_tiles(product, plane, DOUBLED_SIDE, tiles, lanes, bias, relu, out);
     else
         finish_tiles(product, plane, SIDE, tiles, lanes, bias, relu, out);
+}
+
+static void multiply(const void *coefficient, const void *weight, int tiles, int channels, int lanes, float *product) {
+    for (int tile = 0; tile < tiles; tile += WINOGRAD_ROWS) {
+        const Element *x = (const Element *)coefficient + (size_t)tile * (size_t)channels;
+        float *out = product + (size_t)tile * (size_t)lanes;
+        switch (lanes / LANES) { /* constants, so that the sums stay in registers */
+        case 1: multiply_block(x, weight, channels, 1, out); break;
+        case 2: multiply_block(x, weight, channels, 2, out); break;
+        case 3: multiply_block(x, weight, channels, VECTORS < 3 ? VECTORS : 3, out); break;
+        default: multiply_block(x, weight, channels, VECTORS, out); break;
+        }
+    }
 }
 
 #endif
