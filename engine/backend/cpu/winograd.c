@@ -172,7 +172,7 @@ static gboolean prepare(YonosKernel *kernel, GError **error) {
     winograd->doubled = is_doubled(node);
     winograd->side = winograd->doubled ? WINOGRAD_DOUBLED_SIDE : winograd->kernels->side;
     winograd->coefficients = winograd->side * winograd->side;
-    winograd->outputs = winograd->doubled ? 2 : winograd->side - 2;
+    winograd->outputs = winograd_outputs(winograd->side);
     gsize bytes = (gsize)winograd->coefficients * (gsize)in.c * (gsize)out.c * winograd->kernels->element;
     winograd->weight = cpu_packed(kernel, node->constant[0], bytes, pack_weight, winograd, error);
     if (!winograd->weight) {

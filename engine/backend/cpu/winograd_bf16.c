@@ -11,7 +11,7 @@
 typedef __m512 Vector;
 typedef uint16_t Element;
 
-enum { LANES = 16, VECTORS = 4, SIDE = 4 };
+enum { LANES = 16, VECTORS = 4, PAIR = 2, SIDE = 4 };
 
 static inline Vector load_f32(const float *x) { return _mm512_loadu_ps(x); }
 
@@ -19,6 +19,8 @@ static inline Vector load(const Element *x) {
     __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)x));
     return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
 }
+
+static inline void store_f32(float *to, Vector x) { _mm512_storeu_ps(to, x); }
 
 static inline void store(Element *to, Vector x) { _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(x)); }
 
@@ -47,30 +49,17 @@ static void filter_axis(const float *g, int from_step, float *u, int step) {
     u[3 * step] = g2;
 }
 
-/* WINOGRAD_ROWS tiles x `vectors` vectors of output channels, kept in registers over all input channels. */
-static inline __attribute__((always_inline)) void multiply_block(const Element *coefficient, const void *weight, int channels,
-                                                                 int vectors, float *product) {
-    enum { ROWS = WINOGRAD_ROWS };
-    __m512 sum[ROWS][VECTORS];
-    for (int r = 0; r < ROWS; r++)
-        for (int v = 0; v < vectors; v++)
-            sum[r][v] = _mm512_setzero_ps();
-    for (int pair = 0; pair < channels / 2; pair++) {
-        __m512bh w[VECTORS];
-        for (int v = 0; v < vectors; v++)
-            w[v] = (__m512bh)_mm512_loadu_si512((const uint32_t *)weight + ((size_t)pair * vectors + v) * LANES);
-        for (int r = 0; r < ROWS; r++) {
-            uint32_t x;
-            memcpy(&x, coefficient + (size_t)r * channels + 2 * pair, sizeof x);
-            __m512bh both = (__m512bh)_mm512_set1_epi32((int)x);
-            for (int v = 0; v < vectors; v++)
-                sum[r][v] = _mm512_dpbf16_ps(sum[r][v], both, w[v]);
-        }
-    }
-    for (int r = 0; r < ROWS; r++)
-        for (int v = 0; v < vectors; v++)
-            _mm512_storeu_ps(product + ((size_t)r * vectors + v) * LANES, sum[r][v]);
+typedef __m512bh Weights, Spread;
+
+static inline Weights load_weights(const Element *x) { return (__m512bh)_mm512_loadu_si512(x); }
+
+static inline Spread spread(const Element *x) {
+    uint32_t pair;
+    memcpy(&pair, x, sizeof pair);
+    return (__m512bh)_mm512_set1_epi32((int)pair);
 }
+
+static inline Vector add_product(Vector sum, Spread x, Weights w) { return _mm512_dpbf16_ps(sum, x, w); }
 
 #include "backend/cpu/winograd_tiles.h"
 
@@ -80,7 +69,7 @@ const WinogradKernels cpu_winograd_bf16 = {
     .side = SIDE,
     .lanes = LANES,
     .panel = LANES * VECTORS,
-    .pair = 2,
+    .pair = PAIR,
     .tiles = 48,
     .element = sizeof(Element),
     .filter_axis = filter_axis,

@@ -24,15 +24,17 @@ typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4), may_alia
 typedef int32_t Mask __attribute__((vector_size(4 * LANES)));
 typedef float Element;
 
-enum { SIDE = 6 };
+enum { PAIR = 1, SIDE = 6 };
 
 static const float p = 2.0f / 3.0f, q = 3.0f / 2.0f; /* p q = 1 */
 
 static inline Vector load_f32(const float *x) { return *(const Vector *)x; }
 
-static inline Vector load(const Element *x) { return *(const Vector *)x; }
+static inline Vector load(const Element *x) { return load_f32(x); }
 
-static inline void store(Element *to, Vector x) { *(Vector *)to = x; }
+static inline void store_f32(float *to, Vector x) { *(Vector *)to = x; }
+
+static inline void store(Element *to, Vector x) { store_f32(to, x); }
 
 static inline Vector positive(Vector x) { return (Vector)((Mask)x & (x > 0.0f)); }
 
@@ -67,28 +69,14 @@ static void filter_axis(const float *g, int from_step, float *u, int step) {
     u[5 * step] = g2;
 }
 
-/* WINOGRAD_ROWS tiles x `vectors` vectors of output channels, kept in registers over all input channels. */
-static inline __attribute__((always_inline)) void multiply_block(const Element *coefficient, const void *weight, int channels,
-                                                                 int vectors, float *product) {
-    enum { ROWS = WINOGRAD_ROWS };
-    Vector sum[ROWS][VECTORS];
-    for (int r = 0; r < ROWS; r++)
-        for (int v = 0; v < vectors; v++)
-            sum[r][v] = (Vector){0};
-    for (int c = 0; c < channels; c++) {
-        Vector w[VECTORS];
-        for (int v = 0; v < vectors; v++)
-            w[v] = load_f32((const float *)weight + ((size_t)c * (size_t)vectors + (size_t)v) * LANES);
-        for (int r = 0; r < ROWS; r++) {
-            float x = coefficient[(size_t)r * (size_t)channels + (size_t)c];
-            for (int v = 0; v < vectors; v++)
-                sum[r][v] += x * w[v];
-        }
-    }
-    for (int r = 0; r < ROWS; r++)
-        for (int v = 0; v < vectors; v++)
-            store(product + ((size_t)r * (size_t)vectors + (size_t)v) * LANES, sum[r][v]);
-}
+typedef Vector Weights;
+typedef float Spread;
+
+static inline Weights load_weights(const Element *x) { return load(x); }
+
+static inline Spread spread(const Element *x) { return *x; }
+
+static inline Vector add_product(Vector sum, Spread x, Weights w) { return sum + x * w; }
 
 #include "backend/cpu/winograd_tiles.h"
 
@@ -98,7 +86,7 @@ const WinogradKernels loops_name(cpu_winograd) = {
     .side = SIDE,
     .lanes = LANES,
     .panel = LANES * VECTORS,
-    .pair = 1,
+    .pair = PAIR,
     .tiles = 24,
     .element = sizeof(Element),
     .filter_axis = filter_axis,

@@ -22,6 +22,9 @@ enum {
     WINOGRAD_ROWS = 6,         /* tiles come in multiples of these in memory */
 };
 
+/* Of a tile, each way. */
+static inline int winograd_outputs(int side) { return side == WINOGRAD_DOUBLED_SIDE ? 2 : side - 2; }
+
 /* A run of tiles side by side: where their input is. Pixels outside of the image are zeros. */
 typedef struct {
     const void *row[WINOGRAD_MOST_SIDE]; /* the input rows that the tiles see, `side` of them, at pixel 0 */

@@ -4,12 +4,16 @@
  * defined
  *
  *   Vector, Element, LANES          f32 lanes; what activations are stored as; lanes of a vector
- *   load(), store(), load_f32()     LANES elements, or floats, to and from a Vector
+ *   load(), store(), load_f32(), store_f32()
+ *                                   LANES elements, or floats, to and from a Vector
  *   positive()                      max(x, 0)
  *   SIDE                            coefficients each way of a picture that is not doubled
  *   plain_input_axis(), plain_output_axis()
  *                                   B^T d and A^T m along one axis for that side, in place, elements `step` apart
- *   VECTORS, multiply_block()       vectors of a panel, 2 or 4; WINOGRAD_ROWS tiles x so many vectors of output channels
+ *   VECTORS                         of a panel, 2 or 4
+ *   PAIR, Spread, spread()          input channels multiplied at once; those of one tile, for all lanes
+ *   Weights, load_weights()         theirs of LANES output channels
+ *   add_product()                   sum + x w
  */
 #ifndef YONOS_CPU_WINOGRAD_TILES_H
 #define YONOS_CPU_WINOGRAD_TILES_H
@@ -18,8 +22,6 @@
 #define ONE_SIDE static inline __attribute__((always_inline))
 
 enum { DOUBLED_SIDE = WINOGRAD_DOUBLED_SIDE };
-
-ONE_SIDE int outputs_of(int side) { return side == DOUBLED_SIDE ? 2 : side - 2; }
 
 /* Doubled: (a - b, b, b - c). */
 ONE_SIDE void input_axis(Vector *d, int step, int side) {
@@ -111,7 +113,7 @@ ONE_SIDE void finish_pixel(const WinogradOutput *out, int row, int pixel, int c,
 
 ONE_SIDE void finish_tiles(const float *product, size_t plane, int side, int tiles, int lanes, const float *bias, int relu,
                            const WinogradOutput *out) {
-    int outputs = outputs_of(side), row_cut = !out->row[1];
+    int outputs = winograd_outputs(side), row_cut = !out->row[1];
     for (int tile = 0; tile < tiles; tile++)
         for (int c = 0; c < lanes; c += LANES) {
             const float *from = product + (size_t)tile * (size_t)lanes + c;
@@ -134,6 +136,28 @@ static void transform_output(const float *product, size_t plane, int side, int t
         finish_tiles(product, plane, DOUBLED_SIDE, tiles, lanes, bias, relu, out);
     else
         finish_tiles(product, plane, SIDE, tiles, lanes, bias, relu, out);
+}
+
+/* WINOGRAD_ROWS tiles x `vectors` vectors of output channels, kept in registers over all input channels. */
+ONE_SIDE void multiply_block(const Element *coefficient, const Element *weight, int channels, int vectors, float *product) {
+    enum { ROWS = WINOGRAD_ROWS };
+    Vector sum[ROWS][VECTORS];
+    for (int r = 0; r < ROWS; r++)
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = (Vector){0};
+    for (int c = 0; c < channels; c += PAIR) {
+        Weights w[VECTORS];
+        for (int v = 0; v < vectors; v++)
+            w[v] = load_weights(weight + ((size_t)c * (size_t)vectors + (size_t)(PAIR * v)) * LANES);
+        for (int r = 0; r < ROWS; r++) {
+            Spread x = spread(coefficient + (size_t)r * (size_t)channels + (size_t)c);
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] = add_product(sum[r][v], x, w[v]);
+        }
+    }
+    for (int r = 0; r < ROWS; r++)
+        for (int v = 0; v < vectors; v++)
+            store_f32(product + ((size_t)r * (size_t)vectors + (size_t)v) * LANES, sum[r][v]);
 }
 
 static void multiply(const void *coefficient, const void *weight, int tiles, int channels, int lanes, float *product) {
