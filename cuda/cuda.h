@@ -145,6 +145,6 @@ static inline gsize cuda_tensor_bytes(const YonosTensor *tensor) {
 
 extern const YonosOp cuda_conv2d, cuda_linear, cuda_group_norm, cuda_layer_norm, cuda_attention, cuda_geglu, cuda_affine,
     cuda_concat, cuda_resize, cuda_window, cuda_fill, cuda_blend, cuda_noise, cuda_pack, cuda_unpack, cuda_adain,
-    cuda_blur, cuda_stillness, cuda_keep;
+    cuda_blur, cuda_motion, cuda_warp, cuda_stillness, cuda_keep;
 
 #endif

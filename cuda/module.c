@@ -36,6 +36,8 @@ static const YonosOp *const ops[YONOS_OP_COUNT] = {
     [YONOS_OP_UNPACK] = &cuda_unpack,
     [YONOS_OP_ADAIN] = &cuda_adain,
     [YONOS_OP_BLUR] = &cuda_blur,
+    [YONOS_OP_MOTION] = &cuda_motion,
+    [YONOS_OP_WARP] = &cuda_warp,
     [YONOS_OP_STILLNESS] = &cuda_stillness,
     [YONOS_OP_KEEP] = &cuda_keep,
 };

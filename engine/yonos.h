@@ -237,8 +237,8 @@ YONOS_API void yonos_upscaler_set_reuse(YonosUpscaler *upscaler, gboolean reuse)
 
 /*
  * With steadiness, what the networks made of the frame before is kept to that share (0, at first, to YONOS_MAX_STEADINESS)
- * where the input stays the same but for noise; less flicker in what stands still, at the price that a frame's pixels
- * depend on the frames before it. What has moved, or changed by more than 2 of 255, is made anew; colours and all else
+ * where the input stays the same but for noise, and taken along where it moves: less flicker, at the price that a frame's
+ * pixels depend on the frames before it. What is new, or changed by more than 3 of 255, is made anew; colours and all else
  * that the input says are those of the frame itself, unless the colour fix is none. A frame of another kind than the one
  * before is the first of its kind. Takes effect at the next frame, same thread rule as process.
  * yonos_upscaler_forget_frames() makes the next frame as if it were the first: after a jump, for example.

@@ -315,8 +315,8 @@ static void install_picture_properties(GObjectClass *klass) {
     add(klass, PROP_STEADINESS,
         g_param_spec_double("steadiness", "Steadiness",
                             "Share of the networks' detail that is kept from the frame before where the input stands "
-                            "still: less flicker (try 0.9), but a frame's pixels then depend on those before it, back to "
-                            "the latest seek or discontinuity",
+                            "still or moves along: less flicker (try 0.9), but a frame's pixels then depend on those "
+                            "before it, back to the latest seek or discontinuity",
                             0.0, YONOS_MAX_STEADINESS, 0.0, playing));
     add(klass, PROP_COLOUR_FIX,
         g_param_spec_enum("colour-fix", "Colour fix",

@@ -162,15 +162,27 @@ int yonos_cuda_blend(const YonosCudaTensor *accumulator, const YonosCudaTensor *
 int yonos_cuda_noise(const YonosCudaTensor *out, const YonosCudaPerFrame *frame, int factor,
                      const YonosCudaTile *tiles, YonosCudaStream stream);
 
+/* ---- motion.cu ------------------------------------------------------------------------------- */
+
+/* f32; `x` and `before` of one size, out (n, blocks along h, along w, 2). With a steadiness of 0 nothing moves, and
+ * `before` is not read. `workspace`: 16-byte aligned, of yonos_cuda_motion_workspace(x->shape) bytes. */
+int yonos_cuda_motion(const YonosCudaTensor *out, const YonosCudaTensor *x, const YonosCudaTensor *before, void *workspace,
+                      const YonosCudaPerFrame *frame, YonosCudaStream stream);
+gsize yonos_cuda_motion_workspace(YonosShape shape);
+
+/* f32; `weight` (n,h,w,1) or NULL: out is 0 where it is 0, and everywhere with a steadiness of 0; x is not read there. */
+int yonos_cuda_warp(const YonosCudaTensor *out, const YonosCudaTensor *x, const YonosCudaTensor *motion, int scale,
+                    const YonosCudaTensor *weight, const YonosCudaPerFrame *frame, YonosCudaStream stream);
+
 /* ---- steady.cu ------------------------------------------------------------------------------- */
 
 /* f32; `x` and `before` of out's size, of any number of channels. With a steadiness of 0 `before` is not read. */
 int yonos_cuda_stillness(const YonosCudaTensor *out, const YonosCudaTensor *x, const YonosCudaTensor *before, float limit,
                          const YonosCudaPerFrame *frame, YonosCudaStream stream);
 
-/* f32; `weight` is (n,h,w,1). Where it is 0, what is in `state` is not read. */
-int yonos_cuda_keep(const YonosCudaTensor *state, const YonosCudaTensor *x, const YonosCudaTensor *weight,
-                    YonosCudaStream stream);
+/* f32; `before` may be `state`; `weight` is (n,h,w,1). Where it is 0, what is in `before` is not read. */
+int yonos_cuda_keep(const YonosCudaTensor *state, const YonosCudaTensor *x, const YonosCudaTensor *before,
+                    const YonosCudaTensor *weight, YonosCudaStream stream);
 
 /* ---- frame.cu -------------------------------------------------------------------------------- */
 

@@ -57,23 +57,23 @@ int yonos_cuda_stillness(const YonosCudaTensor *out, const YonosCudaTensor *x, c
                         limit, frame);
 }
 
-__global__ void keep(YonosCudaTensor state, const float *x, const float *weight) {
+__global__ void keep(YonosCudaTensor state, const float *x, const float *before, const float *weight) {
     int i = blockIdx.x * ROW_THREADS + threadIdx.x, channels = state.shape.c;
     if (i >= state.shape.w * channels)
         return;
     size_t line = static_cast<size_t>(blockIdx.z) * state.shape.h + blockIdx.y;
     size_t at = line * state.shape.w * channels + i;
     float value = x[at], share = weight[line * state.shape.w + i / channels];
-    float *kept = static_cast<float *>(state.data) + at;
     if (share != 0.0f) {
-        float further = *kept - value;
+        float further = before[at] - value;
         value = fabsf(further) < 1000.0f ? value + share * further : value;
     }
-    *kept = value;
+    static_cast<float *>(state.data)[at] = value;
 }
 
-int yonos_cuda_keep(const YonosCudaTensor *state, const YonosCudaTensor *x, const YonosCudaTensor *weight,
-                    YonosCudaStream stream) {
+int yonos_cuda_keep(const YonosCudaTensor *state, const YonosCudaTensor *x, const YonosCudaTensor *before,
+                    const YonosCudaTensor *weight, YonosCudaStream stream) {
     return YONOS_LAUNCH(keep, row_grid(state->shape, state->shape.w * state->shape.c), ROW_THREADS, 0, stream, *state,
-                        static_cast<const float *>(x->data), static_cast<const float *>(weight->data));
+                        static_cast<const float *>(x->data), static_cast<const float *>(before->data),
+                        static_cast<const float *>(weight->data));
 }

@@ -16,7 +16,7 @@ const char *yonos_op_name(YonosOpKind op) {
     static const char *const names[YONOS_OP_COUNT] = {
         "conv2d", "linear", "group_norm", "layer_norm", "attention", "geglu",  "affine", "concat", "resize", "window",
         "fill",   "blend",  "noise",      "pack",       "unpack",    "adain", "blur",
-        "stillness", "keep",
+        "motion", "warp",   "stillness",  "keep",
     };
     return names[op];
 }

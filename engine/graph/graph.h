@@ -98,7 +98,7 @@ static inline int yonos_tile_grid_batch(const YonosTileGrid *grid) { return grid
 /* What the nodes compute. in[], constant[] and attr are described per operation; every
  * activation tensor of one CONV2D, LINEAR, GROUP_NORM, LAYER_NORM, ATTENTION, GEGLU or
  * CONCAT node has the same dtype; AFFINE and WINDOW convert freely; RESIZE, BLUR, ADAIN,
- * BLEND, FILL, NOISE, PACK, UNPACK, STILLNESS and KEEP work on f32. Accumulation is in f32 throughout. */
+ * BLEND, FILL, NOISE, PACK, UNPACK, MOTION, WARP, STILLNESS and KEEP work on f32. Accumulation is in f32 throughout. */
 typedef enum {
     /* out = act(conv(x) + bias + residual). in: x, [residual]. constant: weight (co,ci,kh,kw), [bias (co)].
      * Zero padding. With attr.conv2d.up_h > 0, x is read as if resized by nearest neighbour to (up_h, up_w). */
@@ -141,17 +141,30 @@ typedef enum {
     YONOS_OP_ADAIN,
     /* 3x3 binomial blur with `dilation` pixels between taps, edges replicated (one a-trous wavelet level). in: x. */
     YONOS_OP_BLUR,
+    /* Where in `before` lay what x shows: out (n, blocks of 8 along h, along w, 2) is for each block of 8x8 pixels how far
+     * to the right and how far down, in pixels, by Lucas and Kanade's method in whole numbers, so that it is the same to
+     * the last bit everywhere (backend/motion.h). With a steadiness of 0 before is not read, and nothing moves.
+     * in: x, before, of 1 to 4 channels. */
+    YONOS_OP_MOTION,
+    /* out(p) = x(p + scale motion(p / scale)), with the motion bilinear between the blocks' centres and x by Keys' cubic
+     * convolution, edges replicated. Where the weight is 0, and everywhere with a steadiness of 0, out is 0 and x is not
+     * read. in: x (n,h,w,c), motion of MOTION at (h / scale, w / scale), [weight (n,h,w,1)]. */
+    YONOS_OP_WARP,
     /* Where x is what it was: out (n,h,w,1) = run's steadiness * clip(2 - d / limit, 0, 1), where d is the largest, at the
      * pixel and its neighbours, of the mean over 3x3 pixels (edges replicated) and the channels of |x - before|, of which
      * each counts as 4 at most, as does what is not a number. With a steadiness of 0 before is not read. in: x, before. */
     YONOS_OP_STILLNESS,
-    /* state = x + weight (state - x), per pixel; x where the weight is 0, and where state and x are 1000 and more apart or
-     * not numbers. in: x, state, weight (n,h,w,1); out is state. */
+    /* state = x + weight (before - x), per pixel; x where the weight is 0, and where before and x are 1000 and more apart
+     * or not numbers. in: x, before (may be the state), weight (n,h,w,1); out is the state. */
     YONOS_OP_KEEP,
     YONOS_OP_COUNT,
 } YonosOpKind;
 
 const char *yonos_op_name(YonosOpKind op);
+
+/* Of MOTION. */
+enum { YONOS_MOTION_BLOCK = 8 /* pixels */, YONOS_MOTION_CHANNELS = 4 /* at most */ };
+static inline int yonos_motion_blocks(int side) { return (side + YONOS_MOTION_BLOCK - 1) / YONOS_MOTION_BLOCK; }
 
 typedef enum { YONOS_SECTION_HEAD, YONOS_SECTION_TILE, YONOS_SECTION_TAIL } YonosSection;
 
@@ -207,6 +220,9 @@ typedef struct {
         struct {
             int dilation;
         } blur;
+        struct {
+            int scale; /* x's pixels for each one of the pictures that the motion is of */
+        } warp;
         struct {
             float limit;
         } stillness;
@@ -275,10 +291,14 @@ void yonos_unpack(YonosGraph *g, const YonosTensor *x, const YonosTensor *alpha,
                   const YonosColour *colour);
 YonosTensor *yonos_adain(YonosGraph *g, const YonosTensor *x, const YonosTensor *y, const char *name);
 YonosTensor *yonos_blur(YonosGraph *g, const YonosTensor *x, int dilation, const char *name);
+YonosTensor *yonos_motion(YonosGraph *g, const YonosTensor *x, const YonosTensor *before, const char *name);
+YonosTensor *yonos_warp(YonosGraph *g, const YonosTensor *x, const YonosTensor *motion, int scale,
+                        const YonosTensor *weight, const char *name);
 YonosTensor *yonos_stillness(YonosGraph *g, const YonosTensor *x, const YonosTensor *before, float limit,
                              const char *name);
-/* Moves `state` towards `x` and returns `state`. */
-YonosTensor *yonos_keep(YonosGraph *g, const YonosTensor *x, YonosTensor *state, const YonosTensor *weight);
+/* Writes x, moved towards `before`, into `state` and returns `state`. */
+YonosTensor *yonos_keep(YonosGraph *g, const YonosTensor *x, const YonosTensor *before, const YonosTensor *weight,
+                        YonosTensor *state);
 
 /* Same tensor, no node, when the dtype already fits; else an AFFINE that converts. */
 const YonosTensor *yonos_convert(YonosGraph *g, const YonosTensor *x, YonosDType dtype);

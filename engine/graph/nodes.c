@@ -300,6 +300,33 @@ YonosTensor *yonos_blur(YonosGraph *g, const YonosTensor *x, int dilation, const
     return out;
 }
 
+YonosTensor *yonos_motion(YonosGraph *g, const YonosTensor *x, const YonosTensor *before, const char *name) {
+    YonosShape s = x->shape, blocks = {s.n, yonos_motion_blocks(s.h), yonos_motion_blocks(s.w), 2};
+    if (!yonos_shape_equal(s, before->shape) || s.c > YONOS_MOTION_CHANNELS)
+        graph_fail(g, YONOS_ERROR_MODEL, "%s: no motion between pictures of %d x %d x %d and %d x %d x %d",
+                   label(name, "motion"), s.h, s.w, s.c, before->shape.h, before->shape.w, before->shape.c);
+    check_dtype(g, x, YONOS_DTYPE_F32, label(name, "motion"));
+    YonosTensor *out = value(g, YONOS_DTYPE_F32, blocks, name);
+    add_node(g, YONOS_OP_MOTION, x, before, out);
+    return out;
+}
+
+YonosTensor *yonos_warp(YonosGraph *g, const YonosTensor *x, const YonosTensor *motion, int scale,
+                        const YonosTensor *weight, const char *name) {
+    YonosShape s = x->shape, one = {s.n, s.h, s.w, 1};
+    YonosShape blocks = {s.n, yonos_motion_blocks(s.h / scale), yonos_motion_blocks(s.w / scale), 2};
+    if (s.h % scale || s.w % scale || s.c > YONOS_MOTION_CHANNELS || !yonos_shape_equal(motion->shape, blocks) ||
+        (weight && !yonos_shape_equal(weight->shape, one)))
+        graph_fail(g, YONOS_ERROR_MODEL, "%s: a picture of %d x %d at %d times the size of a motion of %d x %d blocks",
+                   label(name, "warp"), s.h, s.w, scale, motion->shape.h, motion->shape.w);
+    check_dtype(g, x, YONOS_DTYPE_F32, label(name, "warp"));
+    YonosTensor *out = value(g, YONOS_DTYPE_F32, s, name);
+    YonosNode *node = add_node(g, YONOS_OP_WARP, x, motion, out);
+    node->in[2] = weight;
+    node->attr.warp.scale = scale;
+    return out;
+}
+
 YonosTensor *yonos_stillness(YonosGraph *g, const YonosTensor *x, const YonosTensor *before, float limit,
                              const char *name) {
     if (!yonos_shape_equal(x->shape, before->shape))
@@ -311,14 +338,16 @@ YonosTensor *yonos_stillness(YonosGraph *g, const YonosTensor *x, const YonosTen
     return out;
 }
 
-YonosTensor *yonos_keep(YonosGraph *g, const YonosTensor *x, YonosTensor *state, const YonosTensor *weight) {
+YonosTensor *yonos_keep(YonosGraph *g, const YonosTensor *x, const YonosTensor *before, const YonosTensor *weight,
+                        YonosTensor *state) {
     YonosShape one = {x->shape.n, x->shape.h, x->shape.w, 1};
-    if (!yonos_shape_equal(x->shape, state->shape) || !yonos_shape_equal(weight->shape, one))
+    if (!yonos_shape_equal(x->shape, before->shape) || !yonos_shape_equal(x->shape, state->shape) ||
+        !yonos_shape_equal(weight->shape, one))
         graph_fail(g, YONOS_ERROR_MODEL, "keep: a picture of %d x %d, a state of %d x %d, weights of %d x %d x %d",
                    x->shape.h, x->shape.w, state->shape.h, state->shape.w, weight->shape.h, weight->shape.w,
                    weight->shape.c);
     check_dtype(g, x, YONOS_DTYPE_F32, "keep");
-    add_node(g, YONOS_OP_KEEP, x, state, state)->in[2] = weight;
+    add_node(g, YONOS_OP_KEEP, x, before, state)->in[2] = weight;
     return state;
 }
 

@@ -20,8 +20,8 @@ enum {
     WAVELET_LEVELS = 5,
 };
 
-/* Mean difference of two frames, in [-1, 1], that is taken for noise: 1 of 255. */
-static const float STILL = 1.0f / 127.5f;
+/* Mean difference of two frames, in [-1, 1], that is taken for noise: 1.5 of 255. */
+static const float STILL = 1.5f / 127.5f;
 
 typedef struct {
     YonosGraph *g;
@@ -109,17 +109,20 @@ static const YonosTensor *assemble(const Builder *b, const YonosTensor *upsample
 /* ---- steadying ---------------------------------------------------------------------------- */
 
 /*
- * Where the input has not changed, most of the picture before: what two frames of a still scene differ by, the networks
- * enlarge. The input that it was made of moves along with it, so what changes slowly adds up and is seen. Before the colour
- * fix, which then takes from the input as it is now whatever that says.
+ * Where the input shows what it showed before, there or elsewhere, most of the picture before, from there: what two frames
+ * of one scene differ by, the networks enlarge. The input that it was made of moves along with it, so what changes slowly
+ * adds up and is seen. Before the colour fix, which then takes from the input as it is now whatever that says.
  */
 static const YonosTensor *steady(const Builder *b, const YonosTensor *image, const YonosTensor *lr) {
     YonosGraph *g = b->g;
     YonosTensor *lr_before = yonos_graph_tensor(g, YONOS_TENSOR_STATE, YONOS_DTYPE_F32, lr->shape, "lr_before");
     YonosTensor *kept = yonos_graph_tensor(g, YONOS_TENSOR_STATE, YONOS_DTYPE_F32, image->shape, "kept");
-    const YonosTensor *still = yonos_stillness(g, lr, lr_before, STILL, NULL);
-    yonos_keep(g, lr, lr_before, still);
-    return yonos_keep(g, image, kept, yonos_resize(g, still, b->out_h, b->out_w, YONOS_FILTER_BILINEAR, NULL));
+    const YonosTensor *motion = yonos_motion(g, lr, lr_before, "motion");
+    const YonosTensor *lr_then = yonos_warp(g, lr_before, motion, 1, NULL, NULL);
+    const YonosTensor *still = yonos_stillness(g, lr, lr_then, STILL, NULL);
+    yonos_keep(g, lr, lr_then, still, lr_before);
+    const YonosTensor *weight = yonos_resize(g, still, b->out_h, b->out_w, YONOS_FILTER_BILINEAR, NULL);
+    return yonos_keep(g, image, yonos_warp(g, kept, motion, b->out_h / lr->shape.h, weight, NULL), weight, kept);
 }
 
 /* ---- colour fix --------------------------------------------------------------------------- */

@@ -38,6 +38,8 @@ static const struct {
     {NULL, YONOS_OP_UNPACK, {1.0, 0.045}, {0, 0}},
     {NULL, YONOS_OP_ADAIN, {2e-6, 5e-7}, {0, 0}},
     {NULL, YONOS_OP_BLUR, {5e-7, 2e-7}, {0, 0}},
+    {NULL, YONOS_OP_MOTION, {0, 0}, {0, 0}},
+    {NULL, YONOS_OP_WARP, {4e-6, 1e-6}, {0, 0}},
     {NULL, YONOS_OP_STILLNESS, {2e-6, 5e-7}, {0, 0}},
     {NULL, YONOS_OP_KEEP, {5e-7, 2e-7}, {0, 0}},
 };

@@ -240,6 +240,36 @@ static double stillness(const Oracle *o, Place p) {
     return CASE_STEADINESS * CLAMP(2.0 - most / (double)o->node->attr.stillness.limit, 0.0, 1.0);
 }
 
+static double keys(double distance) {
+    double t = fabs(distance);
+    return t <= 1.0 ? (1.5 * t - 2.5) * t * t + 1.0 : t < 2.0 ? ((-0.5 * t + 2.5) * t - 4.0) * t + 2.0 : 0.0;
+}
+
+/* Of the motion at a place between the blocks' centres. */
+static double motion_at(const Oracle *o, Place p, int axis) {
+    YonosShape s = o->node->in[1]->shape;
+    double block = 8.0 * o->node->attr.warp.scale, sum = 0.0;
+    double y = CLAMP((p.y + 0.5) / block - 0.5, 0.0, s.h - 1.0), x = CLAMP((p.x + 0.5) / block - 0.5, 0.0, s.w - 1.0);
+    for (int by = 0; by < s.h; by++)
+        for (int bx = 0; bx < s.w; bx++)
+            sum += MAX(1.0 - fabs(y - by), 0.0) * MAX(1.0 - fabs(x - bx), 0.0) * input_at(o, 1, p.n, by, bx, axis);
+    return sum * o->node->attr.warp.scale;
+}
+
+static double warp(const Oracle *o, Place p) {
+    YonosShape s = o->node->in[0]->shape;
+    if (o->node->in[2] && input_at(o, 2, p.n, p.y, p.x, 0) == 0.0)
+        return 0.0;
+    double y = p.y + motion_at(o, p, 1), x = p.x + motion_at(o, p, 0), sum = 0.0;
+    for (int j = -1; j < 3; j++)
+        for (int i = -1; i < 3; i++) {
+            double at_y = floor(y) + j, at_x = floor(x) + i;
+            sum += keys(y - at_y) * keys(x - at_x) * input_at(o, 0, p.n, (int)CLAMP(at_y, 0.0, s.h - 1.0),
+                                                               (int)CLAMP(at_x, 0.0, s.w - 1.0), p.c);
+        }
+    return sum;
+}
+
 static double keep(const Oracle *o, Place p) {
     double x = input_at(o, 0, p.n, p.y, p.x, p.c), state = input_at(o, 1, p.n, p.y, p.x, p.c);
     double weight = input_at(o, 2, p.n, p.y, p.x, 0);
@@ -251,7 +281,7 @@ static double (*const definitions[YONOS_OP_COUNT])(const Oracle *o, Place p) = {
     [YONOS_OP_LAYER_NORM] = layer_norm, [YONOS_OP_ATTENTION] = attention, [YONOS_OP_GEGLU] = geglu,
     [YONOS_OP_AFFINE] = affine,         [YONOS_OP_CONCAT] = concat, [YONOS_OP_WINDOW] = window,
     [YONOS_OP_FILL] = fill,             [YONOS_OP_BLEND] = blend,   [YONOS_OP_ADAIN] = adain,
-    [YONOS_OP_BLUR] = blur,             [YONOS_OP_STILLNESS] = stillness, [YONOS_OP_KEEP] = keep,
+    [YONOS_OP_BLUR] = blur,             [YONOS_OP_WARP] = warp, [YONOS_OP_STILLNESS] = stillness, [YONOS_OP_KEEP] = keep,
 };
 
 gboolean oracle_knows(YonosOpKind op) { return definitions[op] != NULL; }

@@ -312,11 +312,28 @@ static void add_stillness(CaseList *list, YonosShape x) {
     case_list_add_graph(list, "stillness", g);
 }
 
-static void add_keep(CaseList *list, YonosShape x) {
+static void add_keep(CaseList *list, YonosShape x, gboolean apart) {
     YonosGraph *g = yonos_graph_new();
-    YonosTensor *state = input(g, YONOS_DTYPE_F32, x);
-    yonos_keep(g, input(g, YONOS_DTYPE_F32, x), state, input(g, YONOS_DTYPE_F32, (YonosShape){x.n, x.h, x.w, 1}));
+    YonosTensor *state = input(g, YONOS_DTYPE_F32, x), *before = apart ? input(g, YONOS_DTYPE_F32, x) : state;
+    yonos_keep(g, input(g, YONOS_DTYPE_F32, x), before, input(g, YONOS_DTYPE_F32, (YonosShape){x.n, x.h, x.w, 1}),
+               state);
     case_list_add_graph(list, "keep", g);
+}
+
+static void add_motion(CaseList *list, YonosShape x) {
+    YonosGraph *g = yonos_graph_new();
+    YonosTensor *before = input(g, YONOS_DTYPE_F32, x);
+    yonos_motion(g, input(g, YONOS_DTYPE_F32, x), before, NULL);
+    case_list_add_graph(list, "motion", g);
+}
+
+static void add_warp(CaseList *list, YonosShape x, int scale, gboolean weighted) {
+    YonosShape blocks = {x.n, yonos_motion_blocks(x.h / scale), yonos_motion_blocks(x.w / scale), 2};
+    YonosGraph *g = yonos_graph_new();
+    YonosTensor *motion = input(g, YONOS_DTYPE_F32, blocks);
+    YonosTensor *weight = weighted ? input(g, YONOS_DTYPE_F32, (YonosShape){x.n, x.h, x.w, 1}) : NULL;
+    yonos_warp(g, input(g, YONOS_DTYPE_F32, x), motion, scale, weight, NULL);
+    case_list_add_graph(list, "warp", g);
 }
 
 static void add_adain(CaseList *list, YonosShape x, int y_h, int y_w) {
@@ -506,8 +523,16 @@ void case_list_add_shapes(CaseList *list) {
     add_stillness(list, (YonosShape){1, 21, 67, 3});
     add_stillness(list, (YonosShape){2, 9, 5, 1});
     add_stillness(list, (YonosShape){1, 1, 1, 3});
-    add_keep(list, (YonosShape){1, 21, 37, 3});
-    add_keep(list, (YonosShape){2, 5, 300, 1});
+    add_keep(list, (YonosShape){1, 21, 37, 3}, FALSE);
+    add_keep(list, (YonosShape){2, 5, 300, 1}, TRUE);
+    add_motion(list, (YonosShape){1, 45, 83, 3});
+    add_motion(list, (YonosShape){2, 16, 70, 1});
+    add_motion(list, (YonosShape){1, 9, 8, 4});
+    add_motion(list, (YonosShape){1, 1, 1, 3});
+    add_warp(list, (YonosShape){1, 21, 37, 3}, 1, FALSE);
+    add_warp(list, (YonosShape){2, 24, 70, 3}, 2, TRUE);
+    add_warp(list, (YonosShape){1, 68, 20, 1}, 4, TRUE);
+    add_warp(list, (YonosShape){1, 1, 1, 3}, 1, TRUE);
     add_windows(list);
     add_tile(list, 160, 136, 8, TRUE);
     add_tile(list, 150, 70, 2, FALSE);

@@ -187,6 +187,66 @@ static void test_blur(void) {
 
 /* ---- steadiness ------------------------------------------------------------------------------------ */
 
+static int launch_motion(Fixture *f) {
+    const YonosCudaPerFrame frame = {.steadiness = f->run.steadiness};
+    gsize bytes = yonos_cuda_motion_workspace(f->node->in[0]->shape);
+    g_autofree char *memory = g_malloc(bytes + 16);
+    char *workspace = memory + (16 - (guintptr)memory % 16) % 16;
+    return yonos_cuda_motion(fixture_tensor(f, f->node->out), fixture_tensor(f, f->node->in[0]),
+                             fixture_tensor(f, f->node->in[1]), workspace, &frame, NULL);
+}
+
+/* Nothing to go by, much of it, and numbers that are none; one level, two and three. */
+static void test_motion(void) {
+    static const YonosShape sizes[] = {{1, 1, 1, 3}, {2, 9, 35, 3}, {1, 17, 64, 1}, {1, 49, 33, 2}};
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
+        for (int off = 0; off < 2; off++) {
+            Fixture f;
+            fixture_init(&f);
+            f.run.steadiness = off ? 0.0f : 0.85f;
+            const YonosTensor *x = fixture_input(&f, YONOS_DTYPE_F32, sizes[i]);
+            const YonosTensor *before = fixture_input(&f, YONOS_DTYPE_F32, sizes[i]);
+            fixture_fill(&f, x, 0.0f, i % 2 ? 0.3f : 0.003f);
+            fixture_fill(&f, before, 0.1f, i % 2 ? 0.3f : 0.003f);
+            if (sizes[i].w > 30) {
+                fixture_set(&f, x, 5, NAN);
+                fixture_set(&f, before, 90, INFINITY);
+                fixture_set(&f, before, 10, 1e9f);
+            }
+            yonos_motion(f.graph, x, before, NULL);
+            fixture_compare(&f, launch_motion, -1.0f, 0.0f);
+            fixture_clear(&f);
+        }
+}
+
+static int launch_warp(Fixture *f) {
+    const YonosCudaPerFrame frame = {.steadiness = f->run.steadiness};
+    return yonos_cuda_warp(fixture_tensor(f, f->node->out), fixture_tensor(f, f->node->in[0]),
+                           fixture_tensor(f, f->node->in[1]), f->node->attr.warp.scale,
+                           f->node->in[2] ? fixture_tensor(f, f->node->in[2]) : NULL, &frame, NULL);
+}
+
+static void test_warp(void) {
+    for (int scale = 1; scale < 5; scale++)
+        for (int kind = 0; kind < 3; kind++) { /* without weights, with them, off */
+            const YonosShape shape = {2, 11 * scale, 29 * scale, 3}, blocks = {2, 2, 4, 2};
+            Fixture f;
+            fixture_init(&f);
+            f.run.steadiness = kind == 2 ? 0.0f : 0.85f;
+            const YonosTensor *x = fixture_input(&f, YONOS_DTYPE_F32, shape), *weight = NULL;
+            const YonosTensor *motion = fixture_input(&f, YONOS_DTYPE_F32, blocks);
+            fixture_fill(&f, motion, 0.0f, 6.0f);
+            if (kind == 1) {
+                weight = fixture_input(&f, YONOS_DTYPE_F32, (YonosShape){2, shape.h, shape.w, 1});
+                fixture_set(&f, weight, 7, 0.0f);
+                fixture_set(&f, weight, 8, 0.0f);
+            }
+            yonos_warp(f.graph, x, motion, scale, weight, NULL);
+            fixture_compare(&f, launch_warp, 1e-5f, 1e-5f);
+            fixture_clear(&f);
+        }
+}
+
 static int launch_stillness(Fixture *f) {
     const YonosCudaPerFrame frame = {.steadiness = f->run.steadiness};
     return yonos_cuda_stillness(fixture_tensor(f, f->node->out), fixture_tensor(f, f->node->in[0]),
@@ -218,7 +278,7 @@ static void test_stillness(void) {
 
 static int launch_keep(Fixture *f) {
     return yonos_cuda_keep(fixture_tensor(f, f->node->out), fixture_tensor(f, f->node->in[0]),
-                           fixture_tensor(f, f->node->in[2]), NULL);
+                           fixture_tensor(f, f->node->in[1]), fixture_tensor(f, f->node->in[2]), NULL);
 }
 
 static void test_keep(void) {
@@ -235,7 +295,7 @@ static void test_keep(void) {
         fixture_set(&f, state, 2 * (gsize)c, -INFINITY);
         fixture_set(&f, x, 3 * (gsize)c, NAN);
         fixture_set(&f, state, 4 * (gsize)c, 1e4f);
-        yonos_keep(f.graph, x, (YonosTensor *)state, weight);
+        yonos_keep(f.graph, x, state, weight, (YonosTensor *)state);
         fixture_compare(&f, launch_keep, -1.0f, 0.0f);
         fixture_clear(&f);
     }
@@ -248,6 +308,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/frame", test_frames);
     g_test_add_func("/colour/adain", test_adain);
     g_test_add_func("/colour/blur", test_blur);
+    g_test_add_func("/steady/motion", test_motion);
+    g_test_add_func("/steady/warp", test_warp);
     g_test_add_func("/steady/stillness", test_stillness);
     g_test_add_func("/steady/keep", test_keep);
     return g_test_run();

@@ -17,7 +17,7 @@ MODELS = ("yonos-lite-x2", "taesd", "sd15", "sd21")
 SMALL = ("--max-elements", "100000", "--max-gflop", "0.001", "--most", "12")  # what a sanitizer is done with in seconds
 LIBRARIES = ("conv2d", "linear", "attention")  # cuDNN's and cuBLASLt's kernels
 OWN = ("group_norm", "layer_norm", "geglu", "affine", "concat", "resize", "window", "fill", "blend", "noise", "pack",
-       "unpack", "adain", "blur", "stillness", "keep")
+       "unpack", "adain", "blur", "motion", "warp", "stillness", "keep")
 OWN_CONVOLUTIONS = ("env", "YONOS_CUDA_CONV=own")  # wherever the own kernel takes the shape, untimed
 SHARING = ("attention", "group_norm", "layer_norm", "adain", "stillness")  # whose kernels use shared memory
 

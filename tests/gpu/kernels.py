@@ -14,7 +14,7 @@ OWN = {  # this project's kernels (cuda/kernels): global C++ names, which no lib
                  "pad_channels_eight pad_channels_single fill noise",
     "tiles": "window blend",
     "colour fix": "adain_transfer adain_apply blur",
-    "steadiness": "stillness keep",
+    "steadiness": "brightness halve_brightness motion_search warp_picture stillness keep",
     "trials": "numbers difference",
 }
 GROUPS = {kernel: group for group, names in OWN.items() for kernel in names.split()}

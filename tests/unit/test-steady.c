@@ -3,7 +3,7 @@
  * Steadiness: what stays of the frames before, where, and what makes a frame the first one again.
  *
  * The golden model's noise differs from frame to frame, so a still input flickers. Its colour fix, back-projection, is
- * linear, and floats are not clipped: what is kept can be told from the frames without steadiness.
+ * linear, and floats are not clipped: what is kept can be told from the frames without steadiness, in place or moved.
  * Also run with the CUDA backend: on the host's stand-in (tests/cuda-host/meson.build), and on devices (tests/gpu).
  */
 #include <math.h>
@@ -45,6 +45,15 @@ static void brighten(Picture *picture, int left, float by) {
                 sample(picture, y, x)[c] += by;
 }
 
+/* Puts numbers that nothing before looks like into all columns from `left` on. */
+static void scramble(Picture *picture, int left, guint32 seed) {
+    GRand *rand = g_rand_new_with_seed(seed);
+    for (int y = 0; y < HEIGHT; y++)
+        for (int i = 3 * left; i < 3 * WIDTH; i++)
+            sample(picture, y, 0)[i] = (float)g_rand_double(rand);
+    g_rand_free(rand);
+}
+
 static Picture *output_new(const Picture *in) {
     return picture_new(in->frame.format, in->frame.width * SCALE, in->frame.height * SCALE, PICTURE_PADDED);
 }
@@ -58,13 +67,17 @@ static Picture *upscale(YonosUpscaler *upscaler, const Picture *in, int number) 
     return out;
 }
 
-/* The largest difference within columns [left, right) of the input. */
-static double difference(const Picture *a, const Picture *b, int left, int right) {
+/* The largest difference within columns [left, right) of the input, but for `rows` rows of it above and below. */
+static double difference_within(const Picture *a, const Picture *b, int left, int right, int rows) {
     double most = 0.0;
-    for (int y = 0; y < a->frame.height; y++)
+    for (int y = SCALE * rows; y < a->frame.height - SCALE * rows; y++)
         for (int i = 3 * SCALE * left; i < 3 * SCALE * right; i++)
             most = MAX(most, fabs((double)sample(a, y, 0)[i] - (double)sample(b, y, 0)[i]));
     return most;
+}
+
+static double difference(const Picture *a, const Picture *b, int left, int right) {
+    return difference_within(a, b, left, right, 0);
 }
 
 /* `now`, moved towards `kept` by SHARE, put into `kept`. */
@@ -90,25 +103,64 @@ static void test_still(void) {
     }
 }
 
-/* What changes everywhere by more than noise does is the plain picture, to the last bit. */
-static void test_moving(void) {
-    g_autoptr(Picture) in = floats_new();
+/* What nothing in the frame before looks like is the plain picture, to the last bit. */
+static void test_new(void) {
     g_autoptr(YonosUpscaler) plain = open_upscaler(NULL, 1, 0.0), steady = open_upscaler(NULL, 1, SHARE);
     for (int i = 0; i < FRAMES; i++) {
+        g_autoptr(Picture) in = floats_new();
+        scramble(in, 0, (guint32)i);
         g_autoptr(Picture) now = upscale(plain, in, i), out = upscale(steady, in, i);
         g_assert_true(picture_equal(out, now));
-        brighten(in, 0, i % 2 ? -3.1f / 255.0f : 3.1f / 255.0f);
     }
 }
 
-/* Half of the picture changes: that half is new, the other one is kept, but for some pixels at the seam. */
+/* `kept` comes along by so many columns and rows, and is moved towards `now`. */
+static void follow(Picture *kept, const Picture *now, int across, int along) {
+    g_autoptr(Picture) before = picture_new(kept->frame.format, kept->frame.width, kept->frame.height, PICTURE_TIGHT);
+    for (int y = 0; y < kept->frame.height; y++)
+        memcpy(sample(before, y, 0), sample(kept, y, 0), (gsize)kept->frame.width * 3 * sizeof(float));
+    for (int y = 0; y < kept->frame.height; y++)
+        for (int x = 0; x < kept->frame.width; x++)
+            memcpy(sample(kept, y, x), sample(before, CLAMP(y + along, 0, kept->frame.height - 1),
+                                              CLAMP(x + across, 0, kept->frame.width - 1)), 3 * sizeof(float));
+    keep(kept, now);
+}
+
+typedef struct {
+    int across, along; /* where a frame's pixels lay in the frame before */
+} Step;
+
+/* What moves takes its share along. The golden model makes noise of smooth waves. */
+static void test_moving(gconstpointer data) {
+    enum { TALL = WIDTH, MARGIN = 17 };
+    const Step *step = data;
+    g_autoptr(YonosUpscaler) plain = open_upscaler(NULL, 1, 0.0), steady = open_upscaler(NULL, 1, SHARE);
+    g_autoptr(Picture) in = picture_new(YONOS_FORMAT_RGB_F32, WIDTH, TALL, PICTURE_TIGHT), expected = NULL;
+    for (int i = 0; i < FRAMES; i++) {
+        for (int y = 0; y < TALL; y++)
+            for (int j = 0; j < 3 * WIDTH; j++) {
+                double px = j / 3 + step->across * i, py = y + step->along * i;
+                sample(in, y, 0)[j] = (float)(0.5 + 0.2 * sin(0.8 * px + 0.5 * py) + 0.2 * sin(0.6 * px - 0.7 * py + j % 3));
+            }
+        g_autoptr(Picture) now = upscale(plain, in, i), out = upscale(steady, in, i);
+        if (i == 0) {
+            expected = g_steal_pointer(&now);
+            continue;
+        }
+        g_assert_cmpfloat(difference_within(now, expected, MARGIN, WIDTH - MARGIN, MARGIN), >, 0.02);
+        follow(expected, now, SCALE * step->across, SCALE * step->along);
+        g_assert_cmpfloat(difference_within(out, expected, MARGIN, WIDTH - MARGIN, MARGIN), <, 5e-3);
+    }
+}
+
+/* Half of the picture changes: that half is new, the other one is kept, but for a block at the seam. */
 static void test_half(void) {
-    enum { SEAM = WIDTH / 2, MARGIN = 6 };
+    enum { SEAM = WIDTH / 2, MARGIN = 10 };
     g_autoptr(Picture) in = floats_new();
     g_autoptr(YonosUpscaler) plain = open_upscaler(NULL, 1, 0.0), steady = open_upscaler(NULL, 1, SHARE);
     g_autoptr(Picture) expected = upscale(plain, in, 0);
     picture_free(upscale(steady, in, 0));
-    brighten(in, SEAM, 0.2f);
+    scramble(in, SEAM, 1);
     g_autoptr(Picture) now = upscale(plain, in, 1), out = upscale(steady, in, 1);
     keep(expected, now);
     g_assert_cmpfloat(difference(out, expected, 0, SEAM - MARGIN), <, 1e-5);
@@ -277,9 +329,14 @@ static void test_flight(void) {
 }
 
 int main(int argc, char **argv) {
+    static const Step steps[] = {{1, 0}, {-1, 0}, {0, 1}, {1, -1}};
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/steady/still", test_still);
-    g_test_add_func("/steady/moving", test_moving);
+    g_test_add_func("/steady/new", test_new);
+    for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
+        g_autofree char *path = g_strdup_printf("/steady/moving/%d,%d", steps[i].across, steps[i].along);
+        g_test_add_data_func(path, &steps[i], test_moving);
+    }
     g_test_add_func("/steady/half", test_half);
     g_test_add_func("/steady/slow", test_slow);
     g_test_add_data_func("/steady/first/forgotten", forget, test_first);

@@ -125,6 +125,8 @@ static void fill_ops(YonosOp op[YONOS_OP_COUNT]) {
     op[YONOS_OP_UNPACK] = cpu_unpack;
     op[YONOS_OP_ADAIN] = cpu_adain;
     op[YONOS_OP_BLUR] = cpu_blur;
+    op[YONOS_OP_MOTION] = cpu_motion;
+    op[YONOS_OP_WARP] = cpu_warp;
     op[YONOS_OP_STILLNESS] = cpu_stillness;
     op[YONOS_OP_KEEP] = cpu_keep;
 }

@@ -47,6 +47,6 @@ gboolean cpu_has_bf16_pairs(void);
 
 extern const YonosOp cpu_conv2d, cpu_linear, cpu_group_norm, cpu_layer_norm, cpu_attention, cpu_geglu, cpu_affine,
     cpu_concat, cpu_resize, cpu_window, cpu_fill, cpu_blend, cpu_noise, cpu_pack, cpu_unpack, cpu_adain, cpu_blur,
-    cpu_stillness, cpu_keep;
+    cpu_motion, cpu_warp, cpu_stillness, cpu_keep;
 
 #endif

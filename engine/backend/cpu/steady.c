@@ -95,10 +95,10 @@ static gboolean prepare_keep(YonosKernel *kernel, GError **error) {
     return TRUE;
 }
 
-static void keep_row(const float *x, const float *weight, int w, int channels, float *state) {
+static void keep_row(const float *x, const float *before, const float *weight, int w, int channels, float *state) {
     for (int i = 0; i < w; i++)
-        for (int c = 0; c < channels; c++, x++, state++) {
-            float further = weight[i] != 0.0f ? *state - *x : 0.0f;
+        for (int c = 0; c < channels; c++, x++, before++, state++) {
+            float further = weight[i] != 0.0f ? *before - *x : 0.0f;
             *state = fabsf(further) < 1000.0f ? *x + weight[i] * further : *x;
         }
 }
@@ -108,12 +108,13 @@ static gboolean run_keep(const YonosKernel *kernel, const YonosRun *run, GError 
     const YonosNode *node = kernel->node;
     YonosShape s = node->out->shape;
     gsize row = (gsize)s.w * s.c;
-    const float *x = run->data[node->in[0]->id], *weight = run->data[node->in[2]->id];
+    const float *x = run->data[node->in[0]->id], *before = run->data[node->in[1]->id];
+    const float *weight = run->data[node->in[2]->id];
     float *state = run->data[node->out->id];
     cpu_use_threads(kernel);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < s.n * s.h; i++)
-        keep_row(x + (gsize)i * row, weight + (gsize)i * s.w, s.w, s.c, state + (gsize)i * row);
+        keep_row(x + (gsize)i * row, before + (gsize)i * row, weight + (gsize)i * s.w, s.w, s.c, state + (gsize)i * row);
     return TRUE;
 }
 

@@ -27,6 +27,8 @@ void yonos_ref_fill_ops(YonosOp op[YONOS_OP_COUNT]) {
     op[YONOS_OP_UNPACK] = ref_unpack;
     op[YONOS_OP_ADAIN] = ref_adain;
     op[YONOS_OP_BLUR] = ref_blur;
+    op[YONOS_OP_MOTION] = ref_motion;
+    op[YONOS_OP_WARP] = ref_warp;
     op[YONOS_OP_STILLNESS] = ref_stillness;
     op[YONOS_OP_KEEP] = ref_keep;
 }

@@ -57,6 +57,6 @@ static inline float ref_activate(float x, YonosActivation activation) {
 /* The table's rows, one declaration for each file's operations. */
 extern const YonosOp ref_conv2d, ref_linear, ref_group_norm, ref_layer_norm, ref_attention, ref_geglu, ref_affine,
     ref_concat, ref_resize, ref_window, ref_fill, ref_blend, ref_noise, ref_pack, ref_unpack, ref_adain, ref_blur,
-    ref_stillness, ref_keep;
+    ref_motion, ref_warp, ref_stillness, ref_keep;
 
 #endif

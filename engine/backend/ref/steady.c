@@ -37,10 +37,10 @@ static gboolean run_stillness(const YonosKernel *kernel, const YonosRun *run, GE
     return TRUE;
 }
 
-static float keep(float x, const YonosRun *run, const YonosTensor *state, gsize i, float weight) {
+static float keep(float x, const YonosRun *run, const YonosTensor *before, gsize i, float weight) {
     if (weight == 0.0f)
         return x;
-    float further = ref_get(run, state, i) - x;
+    float further = ref_get(run, before, i) - x;
     return fabsf(further) < 1000.0f ? x + weight * further : x;
 }
 
