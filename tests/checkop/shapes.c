@@ -200,6 +200,7 @@ static const NormShape norms[] = {
     {"VAE attention", {1, 9, 8, 512}, 0, 32, NONE},
     {"default model", {1, 33, 17, 16}, 0, 8, SILU},
     {"SD 1.5 layer norm", {1, 9, 5, 320}, 0, 0, NONE},
+    {"SD 1.5 layer norm, second level", {1, 3, 4, 640}, 0, 0, NONE},
     {"SD 1.5 layer norm, lowest level", {1, 2, 2, 1280}, 0, 0, NONE},
     {"one pixel", {1, 1, 1, 32}, 0, 8, SILU},
     {"one column", {1, 3, 1, 6}, 0, 3, RELU},
@@ -211,6 +212,11 @@ static const NormShape norms[] = {
     {"a group for each channel", {1, 7, 9, 24}, 0, 24, NONE},
     {"odd channels", {2, 3, 3, 7}, 0, 0, NONE},
     {"one channel", {1, 1, 3, 1}, 0, 0, NONE},
+    {"few channels", {1, 5, 15, 8}, 0, 0, NONE},
+    {"40 channels", {1, 13, 5, 40}, 0, 0, NONE},
+    {"a few more", {2, 3, 7, 72}, 0, 0, NONE},
+    {"many channels", {1, 3, 3, 2056}, 0, 0, NONE},
+    {"many channels, odd", {1, 3, 1, 1283}, 0, 0, NONE},
 };
 
 static void add_norm(CaseList *list, const NormShape *s) {
