@@ -6,8 +6,11 @@
  * them and turned into a mean and a scale per channel, and the pass that applies them. It reads its input twice and
  * writes once. Where a block's threads have few accesses of a group each, one launch with a block per group does it
  * all: between small kernels the time from one launch to the next costs more than the memory, and the second reading
- * comes from the first-level cache. Layer norm has a warp per pixel, which finds the pixel there for the second and
- * third time.
+ * comes from the first-level cache.
+ *
+ * Layer norm, mean first and then squares of deviations, is bound by waiting. So a pixel has as many lanes of a warp as
+ * hold it in registers over the three passes, or all 32 and reads the rest again, and several pixels share a warp where
+ * they are few.
  */
 #include "moments.h"
 
@@ -210,64 +213,127 @@ gsize yonos_cuda_group_norm_workspace(YonosShape shape) {
 
 /* ---- LAYER_NORM ---------------------------------------------------------------------------------- */
 
-enum { LAYER_WARPS = 8 };
+/* Blocks are small, so that a small image's pixels spread over the device. A lane holds 40 channels: 8, 16 and 32 lanes
+ * have nothing left over of 320, 640 and 1280. */
+enum { LAYER_THREADS = 64, LAYER_HELD = 40, LAYER_HELD_SINGLE = 8 };
 
-__device__ static float sum_of_lanes(float v) {
-    for (int lanes = WARP / 2; lanes > 0; lanes /= 2)
-        v += __shfl_xor_sync(ALL_LANES, v, lanes);
-    return v;
+/* N neighbouring channels of a pixel. */
+template <typename T, int N> struct Channels {
+    Vector<T, N> x;
+    float gamma[N], beta[N];
+};
+
+/* N factors from `channel` on; `otherwise` where `from` is NULL. */
+template <int N> __device__ static void load_factors(const float *from, int channel, float otherwise, float (&to)[N]) {
+    enum { PART = N < Width<float>::value ? N : Width<float>::value };
+    YONOS_UNROLL
+    for (int part = 0; part < N; part += PART) {
+        Vector<float, PART> factors = {};
+        if (from)
+            factors = load_vector<PART>(from + channel + part);
+        YONOS_UNROLL
+        for (int i = 0; i < PART; i++)
+            to[part + i] = from ? factors.v[i] : otherwise;
+    }
 }
 
-/* The warp's pixel; each lane takes every 32nd access. */
-template <typename T, int N>
+/* Of a pixel, whose lanes lie together and are a power of two: of each lane's parts in pairs, then of the lanes. */
+template <int N> __device__ static float sum_of_pixel(float (&parts)[N]) {
+    YONOS_UNROLL
+    for (int half = N / 2; half > 0; half /= 2) {
+        YONOS_UNROLL
+        for (int i = 0; i < half; i++)
+            parts[i] += parts[i + half];
+    }
+    float sum = parts[0];
+    for (int lanes = blockDim.x / 2; lanes > 0; lanes /= 2)
+        sum += __shfl_xor_sync(ALL_LANES, sum, lanes);
+    return sum;
+}
+
+/*
+ * Block: (lanes of a pixel, pixels). Each lane takes every blockDim.x-th access and holds the first K, gamma and beta
+ * too: all are under way before the first is waited for. What a pixel has beyond them is read again in each pass.
+ */
+template <typename T, int N, int K>
 __global__ void layer_norm(T *out, const T *x, const float *gamma, const float *beta, float eps, int channels,
                            size_t pixels) {
-    size_t pixel = static_cast<size_t>(blockIdx.x) * LAYER_WARPS + threadIdx.x / WARP;
-    if (pixel >= pixels)
-        return;
+    size_t index = static_cast<size_t>(blockIdx.x) * blockDim.y + threadIdx.y, pixel = index < pixels ? index : 0;
     const T *from = x + pixel * channels;
     T *to = out + pixel * channels;
-    int first = threadIdx.x % WARP * N;
-    float v[N], sum = 0.0f, squares = 0.0f;
-    for (int c = first; c < channels; c += WARP * N) {
-        load<N>(from + c, v);
+    /* Lanes beyond the last pixel only take part in the shuffles. */
+    int first = threadIdx.x * N, step = blockDim.x * N, end = index < pixels ? channels : 0;
+    auto load_affine = [&](int c, Channels<T, N> &own) {
+        load_factors(gamma, c, 1.0f, own.gamma);
+        load_factors(beta, c, 0.0f, own.beta);
+    };
+    /* Those beyond the end load the pixel's first again: branches would hold back the loads behind them. */
+    auto within = [=](int c) { return c < end ? c : 0; };
+    Channels<T, N> held[K];
+    YONOS_UNROLL
+    for (int k = 0; k < K; k++)
+        held[k].x = load_vector<N>(from + within(first + k * step));
+    YONOS_UNROLL
+    for (int k = 0; k < K; k++)
+        load_affine(within(first + k * step), held[k]);
+    auto each = [&](auto visit) {
+        YONOS_UNROLL
+        for (int k = 0; k < K; k++)
+            if (first + k * step < end)
+                visit(first + k * step, held[k]);
+        YONOS_NO_UNROLL
+        for (int c = first + K * step; c < end; c += step) {
+            Channels<T, N> again;
+            again.x = load_vector<N>(from + c);
+            load_affine(c, again); /* left out by the compiler where visit() has no use for them */
+            visit(c, again);
+        }
+    };
+    float sums[N] = {}, squares[N] = {};
+    each([&](int, const Channels<T, N> &own) {
         YONOS_UNROLL
         for (int i = 0; i < N; i++)
-            sum += v[i];
-    }
-    float mean = sum_of_lanes(sum) / channels;
-    for (int c = first; c < channels; c += WARP * N) {
-        load<N>(from + c, v);
+            sums[i] += to_float(own.x.v[i]);
+    });
+    float mean = sum_of_pixel(sums) / channels;
+    each([&](int, const Channels<T, N> &own) {
+        YONOS_UNROLL
+        for (int i = 0; i < N; i++) {
+            float d = to_float(own.x.v[i]) - mean;
+            squares[i] += d * d;
+        }
+    });
+    float inverse = 1.0f / sqrtf(sum_of_pixel(squares) / channels + eps);
+    each([&](int c, const Channels<T, N> &own) {
+        float v[N];
         YONOS_UNROLL
         for (int i = 0; i < N; i++)
-            squares += (v[i] - mean) * (v[i] - mean);
-    }
-    float inverse = 1.0f / sqrtf(sum_of_lanes(squares) / channels + eps);
-    for (int c = first; c < channels; c += WARP * N) {
-        load<N>(from + c, v);
-        YONOS_UNROLL
-        for (int i = 0; i < N; i++)
-            v[i] = (v[i] - mean) * inverse * (gamma ? gamma[c + i] : 1.0f) + (beta ? beta[c + i] : 0.0f);
+            v[i] = (to_float(own.x.v[i]) - mean) * inverse * own.gamma[i] + own.beta[i];
         store<N>(to + c, v);
-    }
+    });
 }
 
-template <typename T, int N>
+template <typename T, int N, int K>
 static int layer_norm_by(const YonosCudaTensor *out, const YonosCudaTensor *x, const float *gamma, const float *beta,
                          float eps, YonosCudaStream stream) {
     size_t pixels = pixel_count(out);
-    return YONOS_LAUNCH((layer_norm<T, N>), blocks_for(pixels, LAYER_WARPS), LAYER_WARPS * WARP, 0, stream,
+    int lanes = 1;
+    while (lanes < WARP && lanes * K * N < out->shape.c)
+        lanes *= 2;
+    dim3 block(lanes, LAYER_THREADS / lanes);
+    return YONOS_LAUNCH((layer_norm<T, N, K>), blocks_for(pixels, block.y), block, 0, stream,
                         static_cast<T *>(out->data), static_cast<const T *>(x->data), gamma, beta, eps, out->shape.c,
                         pixels);
 }
 
 int yonos_cuda_layer_norm(const YonosCudaTensor *out, const YonosCudaTensor *x, const float *gamma, const float *beta,
                           float eps, YonosCudaStream stream) {
+    bool aligned = is_aligned(out) && is_aligned(x) && is_aligned(gamma) && is_aligned(beta);
     return dispatch(out->dtype, [&](auto element) {
         typedef decltype(element) T;
         enum { N = Width<T>::value };
-        if (out->shape.c % N == 0 && is_aligned(out) && is_aligned(x))
-            return layer_norm_by<T, N>(out, x, gamma, beta, eps, stream);
-        return layer_norm_by<T, 1>(out, x, gamma, beta, eps, stream);
+        if (aligned && out->shape.c % N == 0)
+            return layer_norm_by<T, N, LAYER_HELD / N>(out, x, gamma, beta, eps, stream);
+        return layer_norm_by<T, 1, LAYER_HELD_SINGLE>(out, x, gamma, beta, eps, stream);
     });
 }
