@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * MOTION: brightness and its smaller pictures, a thread for each pixel; then, level by level, a warp for each block, whose
- * lanes share the window's pixels. WARP: a thread for each pixel.
+ * MOTION: brightness and its smaller pictures, a thread for each pixel; then, level by level, a warp for each block,
+ * whose lanes share the window's pixels. WARP: a thread for each pixel.
  */
 #include "device.h"
 
@@ -12,7 +12,8 @@
 
 typedef YonosMotionLevel Level;
 
-__global__ void brightness(Level to, const float *x, const float *before, int channels, const YonosCudaPerFrame *frame) {
+__global__ void brightness(Level to, const float *x, const float *before, int channels,
+                           const YonosCudaPerFrame *frame) {
     int i = blockIdx.x * ROW_THREADS + threadIdx.x;
     if (i >= to.w || frame->steadiness == 0.0f)
         return;
@@ -31,13 +32,14 @@ __global__ void halve_brightness(Level to, Level from, const YonosCudaPerFrame *
     if (i >= to.w || frame->steadiness == 0.0f)
         return;
     size_t image = static_cast<size_t>(blockIdx.z) * from.h * from.w;
-    size_t upper = image + static_cast<size_t>(y) * from.w, lower = image + static_cast<size_t>(min(y + 1, from.h - 1)) * from.w;
+    size_t upper = image + static_cast<size_t>(y) * from.w;
+    size_t lower = image + static_cast<size_t>(min(y + 1, from.h - 1)) * from.w;
     int left = 2 * i, right = min(left + 1, from.w - 1);
     size_t at = (static_cast<size_t>(blockIdx.z) * to.h + blockIdx.y) * to.w + i;
     const int16_t *x = from.x, *before = from.before;
     to.x[at] = static_cast<int16_t>((x[upper + left] + x[upper + right] + x[lower + left] + x[lower + right] + 2) >> 2);
-    to.before[at] = static_cast<int16_t>((before[upper + left] + before[upper + right] + before[lower + left] +
-                                          before[lower + right] + 2) >> 2);
+    to.before[at] = static_cast<int16_t>(
+        (before[upper + left] + before[upper + right] + before[lower + left] + before[lower + right] + 2) >> 2);
 }
 
 enum { SEARCH_WARPS = 4, WINDOW = YONOS_MOTION_WINDOW, PIXELS = WINDOW * WINDOW };
@@ -87,7 +89,8 @@ __device__ static void step(const Bright &x, const Bright &before, int top, int 
         sums.dx += gx * d;
         sums.dy += gy * d;
     }
-    sums = {add_lanes(sums.x), add_lanes(sums.y), add_lanes(sums.d), add_lanes(sums.xx), add_lanes(sums.xy), add_lanes(sums.yy), add_lanes(sums.dx), add_lanes(sums.dy)};
+    sums = {add_lanes(sums.x),  add_lanes(sums.y),  add_lanes(sums.d),  add_lanes(sums.xx),
+            add_lanes(sums.xy), add_lanes(sums.yy), add_lanes(sums.dx), add_lanes(sums.dy)};
     yonos_motion_step(sums, v);
 }
 
@@ -100,18 +103,20 @@ __device__ static int difference(const Bright &x, const Bright &before, int top,
     return add_lanes(sum);
 }
 
-/* Blocks (block of the picture by SEARCH_WARPS, image). `out` is NULL but for the finest level; a coarser level of no rows
- * stands for none. */
+/* Blocks (block of the picture by SEARCH_WARPS, image). `out` is NULL but for the finest level; a coarser level of no
+ * rows stands for none. */
 __global__ void motion_search(Level level, Level coarser, float *out, const YonosCudaPerFrame *frame) {
     int block = blockIdx.x * SEARCH_WARPS + threadIdx.x / WARP, count = level.rows * level.columns;
     if (block >= count)
         return;
     size_t image = blockIdx.y, place = image * count + block;
     int row = block / level.columns, column = block % level.columns, v[2] = {0, 0};
-    int top = row * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN, left = column * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN;
+    int top = row * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN;
+    int left = column * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN;
     if (frame->steadiness > 0.0f) {
         size_t pixels = static_cast<size_t>(level.h) * level.w;
-        Bright x = {level.x + image * pixels, level.h, level.w}, before = {level.before + image * pixels, level.h, level.w};
+        Bright x = {level.x + image * pixels, level.h, level.w};
+        Bright before = {level.before + image * pixels, level.h, level.w};
         if (coarser.rows > 0) {
             const int *from = coarser.vector[(image * coarser.rows + min(row / 2, coarser.rows - 1)) * coarser.columns +
                                              min(column / 2, coarser.columns - 1)];
@@ -132,23 +137,25 @@ __global__ void motion_search(Level level, Level coarser, float *out, const Yono
     }
 }
 
-int yonos_cuda_motion(const YonosCudaTensor *out, const YonosCudaTensor *x, const YonosCudaTensor *before, void *workspace,
-                      const YonosCudaPerFrame *frame, YonosCudaStream stream) {
+int yonos_cuda_motion(const YonosCudaTensor *out, const YonosCudaTensor *x, const YonosCudaTensor *before,
+                      void *workspace, const YonosCudaPerFrame *frame, YonosCudaStream stream) {
     YonosShape s = x->shape;
     int count = yonos_motion_levels(s.h, s.w);
     Level levels[YONOS_MOTION_LEVELS + 1] = {};
     yonos_motion_lay_out(s, workspace, count, levels);
-    int status = YONOS_LAUNCH(brightness, row_grid(s, s.w), ROW_THREADS, 0, stream, levels[0],
-                              static_cast<const float *>(x->data), static_cast<const float *>(before->data), s.c, frame);
+    int status =
+        YONOS_LAUNCH(brightness, row_grid(s, s.w), ROW_THREADS, 0, stream, levels[0],
+                     static_cast<const float *>(x->data), static_cast<const float *>(before->data), s.c, frame);
     for (int i = 1; i < count && !status; i++) {
         YonosShape half = {s.n, levels[i].h, levels[i].w, 1};
-        status = YONOS_LAUNCH(halve_brightness, row_grid(half, half.w), ROW_THREADS, 0, stream, levels[i], levels[i - 1],
-                              frame);
+        status = YONOS_LAUNCH(halve_brightness, row_grid(half, half.w), ROW_THREADS, 0, stream, levels[i],
+                              levels[i - 1], frame);
     }
     for (int i = count - 1; i >= 0 && !status; i--) {
         dim3 grid(blocks_for(static_cast<size_t>(levels[i].rows) * levels[i].columns, SEARCH_WARPS), s.n);
-        status = YONOS_LAUNCH(motion_search, grid, SEARCH_WARPS * WARP, 0, stream, levels[i],
-                              i + 1 < count ? levels[i + 1] : Level(), i ? NULL : static_cast<float *>(out->data), frame);
+        status =
+            YONOS_LAUNCH(motion_search, grid, SEARCH_WARPS * WARP, 0, stream, levels[i],
+                         i + 1 < count ? levels[i + 1] : Level(), i ? NULL : static_cast<float *>(out->data), frame);
     }
     return status;
 }
@@ -160,7 +167,8 @@ gsize yonos_cuda_motion_workspace(YonosShape shape) {
 
 /* ---- WARP --------------------------------------------------------------------------------------------- */
 
-/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before it, and how far behind. */
+/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, and how far behind.
+ */
 __device__ static int block_before(int i, int block, int blocks, float *part) {
     float at = fminf(fmaxf((i + 0.5f) / block - 0.5f, 0.0f), static_cast<float>(blocks - 1));
     int first = min(static_cast<int>(at), blocks > 1 ? blocks - 2 : 0);
@@ -176,8 +184,8 @@ __device__ static void keys(float t, float (&to)[4]) {
     to[3] = (0.5f * t - 0.5f) * t * t;
 }
 
-__global__ void warp_picture(YonosCudaTensor out, const float *x, YonosCudaTensor motion, int scale, const float *weight,
-                             const YonosCudaPerFrame *frame) {
+__global__ void warp_picture(YonosCudaTensor out, const float *x, YonosCudaTensor motion, int scale,
+                             const float *weight, const YonosCudaPerFrame *frame) {
     YonosShape s = out.shape, blocks = motion.shape;
     int px = blockIdx.x * ROW_THREADS + threadIdx.x, py = blockIdx.y;
     if (px >= s.w)
@@ -193,7 +201,8 @@ __global__ void warp_picture(YonosCudaTensor out, const float *x, YonosCudaTenso
     int block = YONOS_MOTION_BLOCK * scale;
     int upper = block_before(py, block, blocks.h, &down), lower = min(upper + 1, blocks.h - 1);
     int left = block_before(px, block, blocks.w, &right), beside = min(left + 1, blocks.w - 1);
-    const float *field = static_cast<const float *>(motion.data) + static_cast<size_t>(blockIdx.z) * blocks.h * blocks.w * 2;
+    const float *field =
+        static_cast<const float *>(motion.data) + static_cast<size_t>(blockIdx.z) * blocks.h * blocks.w * 2;
     for (int axis = 0; axis < 2; axis++) {
         const float *above = field + static_cast<size_t>(upper) * blocks.w * 2 + axis;
         const float *below = field + static_cast<size_t>(lower) * blocks.w * 2 + axis;
@@ -207,8 +216,10 @@ __global__ void warp_picture(YonosCudaTensor out, const float *x, YonosCudaTenso
     for (int c = 0; c < s.c; c++) {
         float sum = 0.0f;
         for (int j = 0; j < 4; j++) {
-            const float *row = x + (image + static_cast<size_t>(clamp_int(py + static_cast<int>(along) + j - 1, 0, s.h - 1)) *
-                                    s.w) * s.c + c;
+            const float *row =
+                x +
+                (image + static_cast<size_t>(clamp_int(py + static_cast<int>(along) + j - 1, 0, s.h - 1)) * s.w) * s.c +
+                c;
             float of_row = 0.0f;
             for (int i = 0; i < 4; i++)
                 of_row += a[i] * row[clamp_int(px + static_cast<int>(across) + i - 1, 0, s.w - 1) * s.c];

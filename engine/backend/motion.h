@@ -4,22 +4,22 @@
  * image registration technique", IJCAI 1981, with the gradients of the picture that stays (Baker and Matthews, IJCV
  * 2004), from coarse to fine.
  *
- * A backend that differs in one rounding would find other vectors where there is little to go by, so all of it is in whole
- * numbers, and the same to the last bit everywhere. This is what the backends share; how they go through the pixels is
- * their own.
+ * A backend that differs in one rounding would find other vectors where there is little to go by, so all of it is in
+ * whole numbers, and the same to the last bit everywhere. This is what the backends share; how they go through the
+ * pixels is their own.
  *
  *   brightness   of a pixel: the sum over its channels of round(128 x + 128), within 0 and 256 each
  *   levels       pictures of half the size, (a + b + c + d + 2) / 4, the edge repeated where a side is odd; as long as
  *                the shorter side is 16 or more, at most LEVELS in all
  *   a window     a block with a margin of 2 pixels, the edges of the picture repeated
- *   a vector     in sixteenths of a pixel, beginning with twice the one of the block above it in the coarser level, or 0
+ *   a vector     in sixteenths of a pixel, beginning with twice that of the block above it in the coarser level, or 0
  *   a sample     of the picture before at a vector: taps 4x4, (sum + 2048) / 4096
- *   a step       with the gradients g of the picture (right minus left, lower minus upper neighbour) and the differences
- *                d = sample - picture: the vector v that, with a number b, makes the sum of (d + g v / 2 + b)^2 +
- *                damping v^2 over the window least, at most a pixel each way; STEPS of them at each level. With b, a
- *                picture that becomes brighter does not move
- *   the gate     at the finest level: in so far as the vector does not make the differences smaller than no motion does,
- *                by 0.3 to 0.9 a pixel and three channels, there is none: noise has no direction
+ *   a step       with the gradients g of the picture (right minus left, lower minus upper neighbour) and the
+ *                differences d = sample - picture: the vector v that, with a number b, makes the sum of
+ *                (d + g v / 2 + b)^2 + damping v^2 over the window least, at most a pixel each way; STEPS of them at
+ *                each level. With b, a picture that becomes brighter does not move
+ *   the gate     at the finest level: in so far as the vector does not make the differences smaller than no motion
+ *                does, by 0.3 to 0.9 a pixel, of three channels' sum, there is none: noise has no direction
  *
  * / is the shift, which rounds down.
  */

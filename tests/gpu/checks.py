@@ -138,6 +138,13 @@ class Checks:
             command += ("--kernel-name-exclude", f"kns={exclude}")
         return last_lines(self.program(self.bundle.folder / "bin" / program, *words, tool=command), 2)
 
+    def memcheck_part(self, model, part, width, height, precision):
+        """A network at its full size, choices of algorithms and all."""
+        width, height = self.bundle.size(width, height)
+        return self.sanitizer("memcheck", "yonos-bench", "--model", self.bundle.model(model), "--part", part,
+                              "--backend", "cuda", "--precision", precision, "--width", width, "--height", height,
+                              "--frames", 2, "--no-probe")
+
     def device_memory(self, model):
         if not (self.bundle.folder / "bin" / "cuda-memory").exists():
             raise Skip("built without GStreamer's CUDA library")
@@ -179,6 +186,9 @@ def add_checks(runner, bundle):
         runner.add(f"compute-sanitizer {tool}, own convolutions", functools.partial(
             c.sanitizer, tool, "checkop", "--backend", "cuda", *SMALL, "--op", "conv2d", "--dtype", "bf16",
             before=OWN_CONVOLUTIONS), pool="checks")
+    for precision in ("bf16", "f16"):
+        runner.add(f"compute-sanitizer memcheck, SD 1.5 U-Net, 160x90 latents, {precision}", c.memcheck_part, "sd15",
+                   "unet", 160, 90, precision, seconds=300, pool="checks")
     runner.add("compute-sanitizer initcheck, own kernels", c.initcheck, OWN, 1, pool="checks")
     # Their results are right, or checkop fails; what initcheck counts all the same are stores that it does not see.
     runner.add("compute-sanitizer initcheck, libraries", c.initcheck, LIBRARIES, 0, pool="checks")

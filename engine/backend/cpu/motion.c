@@ -99,7 +99,8 @@ static void open_window(const int16_t *picture, const Level *l, int top, int lef
 }
 
 /* What the picture before shows at v from the window. */
-static void sample(const int16_t *before, const Level *l, int top, int left, const Vector v, int16_t to[WINDOW][WINDOW]) {
+static void sample(const int16_t *before, const Level *l, int top, int left, const Vector v,
+                   int16_t to[WINDOW][WINDOW]) {
     int16_t around[AROUND][AROUND];
     int across[AROUND][WINDOW], a[4], b[4];
     cut(before, l->h, l->w, top + (v[1] >> 4) - 1, left + (v[0] >> 4) - 1, AROUND, around[0]);
@@ -144,7 +145,8 @@ static int difference(const Window *window, const int16_t samples[WINDOW][WINDOW
 /* v of a block of one image's level; the finest one's gets the gate. */
 static void search(const Level *l, const int16_t *picture, const int16_t *before, int row, int column, gboolean finest,
                    Vector v) {
-    int top = row * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN, left = column * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN;
+    int top = row * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN;
+    int left = column * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN;
     int16_t samples[WINDOW][WINDOW];
     Window window;
     open_window(picture, l, top, left, &window);
@@ -216,7 +218,7 @@ static gboolean prepare_warp(YonosKernel *kernel, GError **error) {
     return TRUE;
 }
 
-/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before it, and how far behind. */
+/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, and how far behind. */
 static int block_before(int i, int block, int blocks, float *part) {
     float at = CLAMP(((float)i + 0.5f) / (float)block - 0.5f, 0.0f, (float)(blocks - 1));
     int first = MIN((int)at, MAX(blocks - 2, 0));
@@ -233,7 +235,8 @@ static void taps(float t, float to[4]) {
 }
 
 /* One pixel, from `right` and `down` of (y, x). */
-static inline void take(const float *image, YonosShape s, int channels, int y, int x, float right, float down, float *to) {
+static inline void take(const float *image, YonosShape s, int channels, int y, int x, float right, float down,
+                        float *to) {
     float across = floorf(right), along = floorf(down), a[4], b[4], sum[YONOS_MOTION_CHANNELS] = {0};
     int left = x + (int)across - 1, top = y + (int)along - 1, column[4];
     taps(right - across, a);

@@ -67,7 +67,8 @@ static Vector *search(const Level *l, const Vector *coarser) {
     Vector *v = g_new0(Vector, (gsize)rows * columns);
     for (int i = 0; i < rows * columns; i++) {
         int row = i / columns, column = i % columns;
-        int top = row * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN, left = column * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN;
+        int top = row * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN;
+        int left = column * YONOS_MOTION_BLOCK - YONOS_MOTION_MARGIN;
         for (int axis = 0; coarser && axis < 2; axis++)
             v[i][axis] = 2 * coarser[MIN(row / 2, coarser_rows - 1) * coarser_columns +
                                      MIN(column / 2, coarser_columns - 1)][axis];
@@ -136,7 +137,7 @@ static gboolean run_motion(const YonosKernel *kernel, const YonosRun *run, GErro
 
 /* ---- WARP -------------------------------------------------------------------------------------------- */
 
-/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before it, and how far behind. */
+/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, and how far behind. */
 static int block_before(int i, int block, int blocks, float *part) {
     float at = CLAMP(((float)i + 0.5f) / (float)block - 0.5f, 0.0f, (float)(blocks - 1));
     int first = MIN((int)at, MAX(blocks - 2, 0));
