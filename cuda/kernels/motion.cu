@@ -167,8 +167,7 @@ gsize yonos_cuda_motion_workspace(YonosShape shape) {
 
 /* ---- WARP --------------------------------------------------------------------------------------------- */
 
-/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, and how far behind.
- */
+/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, how far behind. */
 __device__ static int block_before(int i, int block, int blocks, float *part) {
     float at = fminf(fmaxf((i + 0.5f) / block - 0.5f, 0.0f), static_cast<float>(blocks - 1));
     int first = min(static_cast<int>(at), blocks > 1 ? blocks - 2 : 0);
@@ -216,10 +215,8 @@ __global__ void warp_picture(YonosCudaTensor out, const float *x, YonosCudaTenso
     for (int c = 0; c < s.c; c++) {
         float sum = 0.0f;
         for (int j = 0; j < 4; j++) {
-            const float *row =
-                x +
-                (image + static_cast<size_t>(clamp_int(py + static_cast<int>(along) + j - 1, 0, s.h - 1)) * s.w) * s.c +
-                c;
+            size_t line = clamp_int(py + static_cast<int>(along) + j - 1, 0, s.h - 1);
+            const float *row = x + (image + line * s.w) * s.c + c;
             float of_row = 0.0f;
             for (int i = 0; i < 4; i++)
                 of_row += a[i] * row[clamp_int(px + static_cast<int>(across) + i - 1, 0, s.w - 1) * s.c];

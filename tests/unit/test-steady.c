@@ -140,7 +140,8 @@ static void test_moving(gconstpointer data) {
         for (int y = 0; y < TALL; y++)
             for (int j = 0; j < 3 * WIDTH; j++) {
                 double px = j / 3 + step->across * i, py = y + step->along * i;
-                sample(in, y, 0)[j] = (float)(0.5 + 0.2 * sin(0.8 * px + 0.5 * py) + 0.2 * sin(0.6 * px - 0.7 * py + j % 3));
+                double waves = sin(0.8 * px + 0.5 * py) + sin(0.6 * px - 0.7 * py + j % 3);
+                sample(in, y, 0)[j] = (float)(0.5 + 0.2 * waves);
             }
         g_autoptr(Picture) now = upscale(plain, in, i), out = upscale(steady, in, i);
         if (i == 0) {

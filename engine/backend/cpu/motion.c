@@ -218,7 +218,7 @@ static gboolean prepare_warp(YonosKernel *kernel, GError **error) {
     return TRUE;
 }
 
-/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, and how far behind. */
+/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, how far behind. */
 static int block_before(int i, int block, int blocks, float *part) {
     float at = CLAMP(((float)i + 0.5f) / (float)block - 0.5f, 0.0f, (float)(blocks - 1));
     int first = MIN((int)at, MAX(blocks - 2, 0));
@@ -249,22 +249,21 @@ static inline void take(const float *image, YonosShape s, int channels, int y, i
             for (int c = 0; c < channels; c++)
                 sum[c] += b[j] * a[i] * row[column[i] + c];
     }
-    memcpy(to, sum, (gsize)channels * sizeof *to);
+    for (int c = 0; c < channels; c++)
+        to[c] = sum[c];
 }
 
-/* Row y of an image; `motion` is the image's, `weight` the row's, may be NULL. */
-static void warp_row(const float *image, YonosShape s, const float *motion, YonosShape blocks, int scale,
-                     const float *weight, int y, float *to) {
+/* Row y of an image of so many channels; `motion` is the image's, `weight` the row's, may be NULL. */
+static inline void warp_row(const float *image, YonosShape s, int channels, const float *motion, YonosShape blocks,
+                            int scale, const float *weight, int y, float *to) {
     int block = YONOS_MOTION_BLOCK * scale;
     float further;
     int upper = block_before(y, block, blocks.h, &further), lower = MIN(upper + 1, blocks.h - 1);
     const float *above = motion + (gsize)2 * upper * blocks.w, *below = motion + (gsize)2 * lower * blocks.w;
-    for (int x = 0; x < s.w; x++, to += s.c) {
+    const float *same = image + (gsize)y * s.w * channels;
+    for (int x = 0; x < s.w; x++, to += channels, same += channels) {
+        gboolean wanted = !weight || weight[x] != 0.0f;
         float part, v[2];
-        if (weight && weight[x] == 0.0f) {
-            memset(to, 0, (gsize)s.c * sizeof *to);
-            continue;
-        }
         int left = block_before(x, block, blocks.w, &part), right = MIN(left + 1, blocks.w - 1);
         for (int axis = 0; axis < 2; axis++) {
             float a = above[2 * left + axis], b = below[2 * left + axis];
@@ -272,13 +271,18 @@ static void warp_row(const float *image, YonosShape s, const float *motion, Yono
             b += part * (below[2 * right + axis] - b);
             v[axis] = (float)scale * (a + further * (b - a));
         }
-        if (v[0] == 0.0f && v[1] == 0.0f)
-            memcpy(to, image + ((gsize)y * s.w + x) * s.c, (gsize)s.c * sizeof *to);
-        else if (s.c == 3) /* loops that the compiler unrolls */
-            take(image, s, 3, y, x, v[0], v[1], to);
+        if (wanted && (v[0] != 0.0f || v[1] != 0.0f))
+            take(image, s, channels, y, x, v[0], v[1], to);
         else
-            take(image, s, s.c, y, x, v[0], v[1], to);
+            for (int c = 0; c < channels; c++)
+                to[c] = wanted ? same[c] : 0.0f;
     }
+}
+
+/* Apart, so that the compiler knows how many channels there are. */
+static void warp_colours(const float *image, YonosShape s, const float *motion, YonosShape blocks, int scale,
+                         const float *weight, int y, float *to) {
+    warp_row(image, s, 3, motion, blocks, scale, weight, y, to);
 }
 
 static gboolean run_warp(const YonosKernel *kernel, const YonosRun *run, GError **error) {
@@ -297,8 +301,13 @@ static gboolean run_warp(const YonosKernel *kernel, const YonosRun *run, GError 
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < s.n * s.h; i++) {
         int n = i / s.h, y = i % s.h;
-        warp_row(x + n * pixels * s.c, s, motion + n * count, blocks, node->attr.warp.scale,
-                 weight ? weight + (gsize)i * s.w : NULL, y, out + (gsize)i * s.w * s.c);
+        const float *image = x + n * pixels * s.c, *field = motion + n * count;
+        const float *share = weight ? weight + (gsize)i * s.w : NULL;
+        float *row = out + (gsize)i * s.w * s.c;
+        if (s.c == 3)
+            warp_colours(image, s, field, blocks, node->attr.warp.scale, share, y, row);
+        else
+            warp_row(image, s, s.c, field, blocks, node->attr.warp.scale, share, y, row);
     }
     return TRUE;
 }

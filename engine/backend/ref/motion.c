@@ -137,7 +137,7 @@ static gboolean run_motion(const YonosKernel *kernel, const YonosRun *run, GErro
 
 /* ---- WARP -------------------------------------------------------------------------------------------- */
 
-/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, and how far behind. */
+/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, how far behind. */
 static int block_before(int i, int block, int blocks, float *part) {
     float at = CLAMP(((float)i + 0.5f) / (float)block - 0.5f, 0.0f, (float)(blocks - 1));
     int first = MIN((int)at, MAX(blocks - 2, 0));
