@@ -80,14 +80,7 @@ __device__ static void step(const Bright &x, const Bright &before, int top, int 
         int py = top + i / WINDOW, px = left + i % WINDOW;
         int gx = x.at(py, px + 1) - x.at(py, px - 1), gy = x.at(py + 1, px) - x.at(py - 1, px);
         int d = sample(before, py, px, v) - x.at(py, px);
-        sums.x += gx;
-        sums.y += gy;
-        sums.d += d;
-        sums.xx += gx * gx;
-        sums.xy += gx * gy;
-        sums.yy += gy * gy;
-        sums.dx += gx * d;
-        sums.dy += gy * d;
+        yonos_motion_add(&sums, gx, gy, d);
     }
     sums = {add_lanes(sums.x),  add_lanes(sums.y),  add_lanes(sums.d),  add_lanes(sums.xx),
             add_lanes(sums.xy), add_lanes(sums.yy), add_lanes(sums.dx), add_lanes(sums.dy)};
@@ -141,7 +134,7 @@ int yonos_cuda_motion(const YonosCudaTensor *out, const YonosCudaTensor *x, cons
                       void *workspace, const YonosCudaPerFrame *frame, YonosCudaStream stream) {
     YonosShape s = x->shape;
     int count = yonos_motion_levels(s.h, s.w);
-    Level levels[YONOS_MOTION_LEVELS + 1] = {};
+    Level levels[YONOS_MOTION_LEVELS + 1] = {}; /* behind the coarsest, one of no rows */
     yonos_motion_lay_out(s, workspace, count, levels);
     int status =
         YONOS_LAUNCH(brightness, row_grid(s, s.w), ROW_THREADS, 0, stream, levels[0],
@@ -155,7 +148,7 @@ int yonos_cuda_motion(const YonosCudaTensor *out, const YonosCudaTensor *x, cons
         dim3 grid(blocks_for(static_cast<size_t>(levels[i].rows) * levels[i].columns, SEARCH_WARPS), s.n);
         status =
             YONOS_LAUNCH(motion_search, grid, SEARCH_WARPS * WARP, 0, stream, levels[i],
-                         i + 1 < count ? levels[i + 1] : Level(), i ? NULL : static_cast<float *>(out->data), frame);
+                         levels[i + 1], i ? NULL : static_cast<float *>(out->data), frame);
     }
     return status;
 }
@@ -166,22 +159,6 @@ gsize yonos_cuda_motion_workspace(YonosShape shape) {
 }
 
 /* ---- WARP --------------------------------------------------------------------------------------------- */
-
-/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, how far behind. */
-__device__ static int block_before(int i, int block, int blocks, float *part) {
-    float at = fminf(fmaxf((i + 0.5f) / block - 0.5f, 0.0f), static_cast<float>(blocks - 1));
-    int first = min(static_cast<int>(at), blocks > 1 ? blocks - 2 : 0);
-    *part = at - first;
-    return first;
-}
-
-/* Keys' cubic convolution around a place t behind tap 1. */
-__device__ static void keys(float t, float (&to)[4]) {
-    to[0] = ((-0.5f * t + 1.0f) * t - 0.5f) * t;
-    to[1] = (1.5f * t - 2.5f) * t * t + 1.0f;
-    to[2] = ((-1.5f * t + 2.0f) * t + 0.5f) * t;
-    to[3] = (0.5f * t - 0.5f) * t * t;
-}
 
 __global__ void warp_picture(YonosCudaTensor out, const float *x, YonosCudaTensor motion, int scale,
                              const float *weight, const YonosCudaPerFrame *frame) {
@@ -198,8 +175,8 @@ __global__ void warp_picture(YonosCudaTensor out, const float *x, YonosCudaTenso
     }
     float down, right, v[2];
     int block = YONOS_MOTION_BLOCK * scale;
-    int upper = block_before(py, block, blocks.h, &down), lower = min(upper + 1, blocks.h - 1);
-    int left = block_before(px, block, blocks.w, &right), beside = min(left + 1, blocks.w - 1);
+    int upper = yonos_motion_block_before(py, block, blocks.h, &down), lower = min(upper + 1, blocks.h - 1);
+    int left = yonos_motion_block_before(px, block, blocks.w, &right), beside = min(left + 1, blocks.w - 1);
     const float *field =
         static_cast<const float *>(motion.data) + static_cast<size_t>(blockIdx.z) * blocks.h * blocks.w * 2;
     for (int axis = 0; axis < 2; axis++) {
@@ -210,8 +187,8 @@ __global__ void warp_picture(YonosCudaTensor out, const float *x, YonosCudaTenso
         v[axis] = scale * (a + down * (b - a));
     }
     float across = floorf(v[0]), along = floorf(v[1]), a[4], b[4];
-    keys(v[0] - across, a);
-    keys(v[1] - along, b);
+    yonos_motion_cubic(v[0] - across, a);
+    yonos_motion_cubic(v[1] - along, b);
     for (int c = 0; c < s.c; c++) {
         float sum = 0.0f;
         for (int j = 0; j < 4; j++) {

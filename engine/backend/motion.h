@@ -49,6 +49,18 @@ typedef struct {
     int32_t dx, dy;     /* of differences with gradients */
 } YonosMotionSums;
 
+/* A pixel more. */
+YONOS_MOTION_INLINE void yonos_motion_add(YonosMotionSums *sums, int across, int along, int difference) {
+    sums->x += across;
+    sums->y += along;
+    sums->d += difference;
+    sums->xx += across * across;
+    sums->xy += across * along;
+    sums->yy += along * along;
+    sums->dx += across * difference;
+    sums->dy += along * difference;
+}
+
 /* A level of all images. */
 typedef struct {
     int h, w, rows, columns;
@@ -102,6 +114,23 @@ YONOS_MOTION_INLINE int yonos_motion_tap(int part, int i) {
     if (part <= 8)
         return i == 1 ? 64 - around - right : right;
     return i == 2 ? 64 - around - left : left;
+}
+
+/* WARP: where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, how far behind. */
+YONOS_MOTION_INLINE int yonos_motion_block_before(int i, int block, int blocks, float *part) {
+    float last = (float)(blocks - 1), at = ((float)i + 0.5f) / (float)block - 0.5f;
+    at = at < 0.0f ? 0.0f : at > last ? last : at;
+    int first = blocks < 2 ? 0 : (int)at < blocks - 2 ? (int)at : blocks - 2;
+    *part = at - (float)first;
+    return first;
+}
+
+/* WARP: Keys' cubic convolution at the 4 taps around a place t behind tap 1. */
+YONOS_MOTION_INLINE void yonos_motion_cubic(float t, float to[4]) {
+    to[0] = ((-0.5f * t + 1.0f) * t - 0.5f) * t;
+    to[1] = (1.5f * t - 2.5f) * t * t + 1.0f;
+    to[2] = ((-1.5f * t + 2.0f) * t + 0.5f) * t;
+    to[3] = (0.5f * t - 0.5f) * t * t;
 }
 
 YONOS_MOTION_INLINE int64_t yonos_motion_round(int64_t a, int64_t b) { /* a / b, b > 0, to the nearest, halves up */

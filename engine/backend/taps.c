@@ -12,7 +12,7 @@ static double triangle(double x) {
     return x < 1.0 ? 1.0 - x : 0.0;
 }
 
-static double keys(double x) {
+double yonos_keys(double x) {
     const double a = -0.5;
     x = fabs(x);
     if (x < 1.0)
@@ -37,7 +37,7 @@ static const struct {
     double support;
 } kernels[] = {
     [YONOS_FILTER_BILINEAR] = {triangle, 1.0},
-    [YONOS_FILTER_BICUBIC] = {keys, 2.0},
+    [YONOS_FILTER_BICUBIC] = {yonos_keys, 2.0},
     [YONOS_FILTER_LANCZOS] = {lanczos, 3.0},
     [YONOS_FILTER_AREA] = {box, 0.5},
 };

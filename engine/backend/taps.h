@@ -19,4 +19,7 @@ typedef struct {
 YonosTaps *yonos_taps_new(YonosFilter filter, int in, int out);
 void yonos_taps_free(YonosTaps *taps);
 
+/* The bicubic filter: cubic convolution of a distance, a = -0.5 (Keys, IEEE Trans. ASSP 1981). */
+double yonos_keys(double x);
+
 #endif

@@ -187,6 +187,24 @@ static void test_blur(void) {
 
 /* ---- steadiness ------------------------------------------------------------------------------------ */
 
+typedef struct {
+    const YonosTensor *x, *before;
+} TwoFrames;
+
+/* With numbers that are none where there is room, and the run's steadiness, or none of it. */
+static TwoFrames two_frames(Fixture *f, YonosShape size, int off, float mean, float mean_before, float deviation) {
+    TwoFrames frames = {fixture_input(f, YONOS_DTYPE_F32, size), fixture_input(f, YONOS_DTYPE_F32, size)};
+    f->run.steadiness = off ? 0.0f : 0.85f;
+    fixture_fill(f, frames.x, mean, deviation);
+    fixture_fill(f, frames.before, mean_before, deviation);
+    if (size.w > 30) {
+        fixture_set(f, frames.x, 5, NAN);
+        fixture_set(f, frames.before, 90, INFINITY);
+        fixture_set(f, frames.before, 10, 1e9f);
+    }
+    return frames;
+}
+
 static int launch_motion(Fixture *f) {
     const YonosCudaPerFrame frame = {.steadiness = f->run.steadiness};
     gsize bytes = yonos_cuda_motion_workspace(f->node->in[0]->shape);
@@ -203,17 +221,8 @@ static void test_motion(void) {
         for (int off = 0; off < 2; off++) {
             Fixture f;
             fixture_init(&f);
-            f.run.steadiness = off ? 0.0f : 0.85f;
-            const YonosTensor *x = fixture_input(&f, YONOS_DTYPE_F32, sizes[i]);
-            const YonosTensor *before = fixture_input(&f, YONOS_DTYPE_F32, sizes[i]);
-            fixture_fill(&f, x, 0.0f, i % 2 ? 0.3f : 0.003f);
-            fixture_fill(&f, before, 0.1f, i % 2 ? 0.3f : 0.003f);
-            if (sizes[i].w > 30) {
-                fixture_set(&f, x, 5, NAN);
-                fixture_set(&f, before, 90, INFINITY);
-                fixture_set(&f, before, 10, 1e9f);
-            }
-            yonos_motion(f.graph, x, before, NULL);
+            TwoFrames frames = two_frames(&f, sizes[i], off, 0.0f, 0.1f, i % 2 ? 0.3f : 0.003f);
+            yonos_motion(f.graph, frames.x, frames.before, NULL);
             fixture_compare(&f, launch_motion, -1.0f, 0.0f);
             fixture_clear(&f);
         }
@@ -260,17 +269,8 @@ static void test_stillness(void) {
         for (int off = 0; off < 2; off++) {
             Fixture f;
             fixture_init(&f);
-            f.run.steadiness = off ? 0.0f : 0.85f;
-            const YonosTensor *x = fixture_input(&f, YONOS_DTYPE_F32, sizes[i]);
-            const YonosTensor *before = fixture_input(&f, YONOS_DTYPE_F32, sizes[i]);
-            fixture_fill(&f, x, 0.5f, 0.005f);
-            fixture_fill(&f, before, 0.5f, 0.005f);
-            if (sizes[i].w > 30) {
-                fixture_set(&f, x, 5, NAN);
-                fixture_set(&f, before, 90, INFINITY);
-                fixture_set(&f, before, 10, 1e9f);
-            }
-            yonos_stillness(f.graph, x, before, 0.006f, NULL);
+            TwoFrames frames = two_frames(&f, sizes[i], off, 0.5f, 0.5f, 0.005f);
+            yonos_stillness(f.graph, frames.x, frames.before, 0.006f, NULL);
             fixture_compare(&f, launch_stillness, -1.0f, 0.0f);
             fixture_clear(&f);
         }

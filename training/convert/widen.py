@@ -18,6 +18,8 @@ from diffusers import UNet2DConditionModel
 from yonos_train.export import let_all_read
 from yonos_train.networks import LAST, read_network
 
+PLAIN = {"DownBlock2D", "UNetMidBlock2D", "UpBlock2D"}
+
 
 def copies(old, new, groups):
     """For each of `new` channels the one of `old` that it copies, of the same group."""
@@ -130,8 +132,8 @@ def _layers(unet):
 @torch.no_grad()
 def widened(old, widths, layers):
     """A U-Net of these widths and numbers of blocks that begins as `old`."""
-    if any("Attn" in kind for kind in (*old.config.down_block_types, old.config.mid_block_type or "none Attn")):
-        raise SystemExit("only U-Nets without attention can be widened, with a mid block")
+    if {*old.config.down_block_types, old.config.mid_block_type, *old.config.up_block_types} - PLAIN:
+        raise SystemExit(f"only U-Nets of {', '.join(sorted(PLAIN))} can be widened")
     groups, before, count = old.config.norm_num_groups, old.config.block_out_channels, len(widths)
     least = (*before, *_layers(old))
     if not count == len(before) == len(layers) or any(a > b for a, b in zip(least, (*widths, *layers))):

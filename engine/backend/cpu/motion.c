@@ -90,11 +90,7 @@ static void open_window(const int16_t *picture, const Level *l, int top, int lef
             window->x[y][x] = around[y + 1][x + 1];
             window->across[y][x] = (int16_t)gx;
             window->along[y][x] = (int16_t)gy;
-            window->sums.x += gx;
-            window->sums.y += gy;
-            window->sums.xx += gx * gx;
-            window->sums.xy += gx * gy;
-            window->sums.yy += gy * gy;
+            yonos_motion_add(&window->sums, gx, gy, 0);
         }
 }
 
@@ -218,29 +214,13 @@ static gboolean prepare_warp(YonosKernel *kernel, GError **error) {
     return TRUE;
 }
 
-/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, how far behind. */
-static int block_before(int i, int block, int blocks, float *part) {
-    float at = CLAMP(((float)i + 0.5f) / (float)block - 0.5f, 0.0f, (float)(blocks - 1));
-    int first = MIN((int)at, MAX(blocks - 2, 0));
-    *part = at - (float)first;
-    return first;
-}
-
-/* Keys' cubic convolution around a place t behind tap 1. */
-static void taps(float t, float to[4]) {
-    to[0] = ((-0.5f * t + 1.0f) * t - 0.5f) * t;
-    to[1] = (1.5f * t - 2.5f) * t * t + 1.0f;
-    to[2] = ((-1.5f * t + 2.0f) * t + 0.5f) * t;
-    to[3] = (0.5f * t - 0.5f) * t * t;
-}
-
 /* One pixel, from `right` and `down` of (y, x). */
 static inline void take(const float *image, YonosShape s, int channels, int y, int x, float right, float down,
                         float *to) {
     float across = floorf(right), along = floorf(down), a[4], b[4], sum[YONOS_MOTION_CHANNELS] = {0};
     int left = x + (int)across - 1, top = y + (int)along - 1, column[4];
-    taps(right - across, a);
-    taps(down - along, b);
+    yonos_motion_cubic(right - across, a);
+    yonos_motion_cubic(down - along, b);
     for (int i = 0; i < 4; i++)
         column[i] = CLAMP(left + i, 0, s.w - 1) * channels;
     for (int j = 0; j < 4; j++) {
@@ -258,24 +238,28 @@ static inline void warp_row(const float *image, YonosShape s, int channels, cons
                             int scale, const float *weight, int y, float *to) {
     int block = YONOS_MOTION_BLOCK * scale;
     float further;
-    int upper = block_before(y, block, blocks.h, &further), lower = MIN(upper + 1, blocks.h - 1);
+    int upper = yonos_motion_block_before(y, block, blocks.h, &further), lower = MIN(upper + 1, blocks.h - 1);
     const float *above = motion + (gsize)2 * upper * blocks.w, *below = motion + (gsize)2 * lower * blocks.w;
     const float *same = image + (gsize)y * s.w * channels;
     for (int x = 0; x < s.w; x++, to += channels, same += channels) {
-        gboolean wanted = !weight || weight[x] != 0.0f;
         float part, v[2];
-        int left = block_before(x, block, blocks.w, &part), right = MIN(left + 1, blocks.w - 1);
+        if (weight && weight[x] == 0.0f) {
+            for (int c = 0; c < channels; c++)
+                to[c] = 0.0f;
+            continue;
+        }
+        int left = yonos_motion_block_before(x, block, blocks.w, &part), right = MIN(left + 1, blocks.w - 1);
         for (int axis = 0; axis < 2; axis++) {
             float a = above[2 * left + axis], b = below[2 * left + axis];
             a += part * (above[2 * right + axis] - a);
             b += part * (below[2 * right + axis] - b);
             v[axis] = (float)scale * (a + further * (b - a));
         }
-        if (wanted && (v[0] != 0.0f || v[1] != 0.0f))
+        if (v[0] != 0.0f || v[1] != 0.0f)
             take(image, s, channels, y, x, v[0], v[1], to);
         else
             for (int c = 0; c < channels; c++)
-                to[c] = wanted ? same[c] : 0.0f;
+                to[c] = same[c];
     }
 }
 

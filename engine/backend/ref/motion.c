@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "backend/ref/ref.h"
+#include "backend/taps.h"
 
 /* ---- MOTION ------------------------------------------------------------------------------------------ */
 
@@ -40,14 +41,7 @@ static void step(const Level *l, int top, int left, Vector v) {
             int gx = clamped(l->x, l->h, l->w, y, x + 1) - clamped(l->x, l->h, l->w, y, x - 1);
             int gy = clamped(l->x, l->h, l->w, y + 1, x) - clamped(l->x, l->h, l->w, y - 1, x);
             int d = sample(l, y, x, v) - clamped(l->x, l->h, l->w, y, x);
-            sums.x += gx;
-            sums.y += gy;
-            sums.d += d;
-            sums.xx += gx * gx;
-            sums.xy += gx * gy;
-            sums.yy += gy * gy;
-            sums.dx += gx * d;
-            sums.dy += gy * d;
+            yonos_motion_add(&sums, gx, gy, d);
         }
     yonos_motion_step(sums, v);
 }
@@ -137,30 +131,16 @@ static gboolean run_motion(const YonosKernel *kernel, const YonosRun *run, GErro
 
 /* ---- WARP -------------------------------------------------------------------------------------------- */
 
-/* Where pixel `i` of a side lies between the centres of blocks of `block` pixels: the one before, how far behind. */
-static int block_before(int i, int block, int blocks, float *part) {
-    float at = CLAMP(((float)i + 0.5f) / (float)block - 0.5f, 0.0f, (float)(blocks - 1));
-    int first = MIN((int)at, MAX(blocks - 2, 0));
-    *part = at - (float)first;
-    return first;
-}
-
 static float motion_at(const YonosRun *run, const YonosTensor *motion, int block, int n, int y, int x, int axis) {
     YonosShape s = motion->shape;
     float down, right, row[2];
-    int top = block_before(y, block, s.h, &down), left = block_before(x, block, s.w, &right);
+    int top = yonos_motion_block_before(y, block, s.h, &down), left = yonos_motion_block_before(x, block, s.w, &right);
     for (int i = 0; i < 2; i++) {
         int at = MIN(top + i, s.h - 1);
         float a = ref_get(run, motion, ref_index(s, n, at, left, axis));
         row[i] = a + right * (ref_get(run, motion, ref_index(s, n, at, MIN(left + 1, s.w - 1), axis)) - a);
     }
     return row[0] + down * (row[1] - row[0]);
-}
-
-/* Keys' cubic convolution. */
-static float cubic(float distance) {
-    float t = fabsf(distance);
-    return t <= 1.0f ? (1.5f * t - 2.5f) * t * t + 1.0f : t < 2.0f ? ((-0.5f * t + 2.5f) * t - 4.0f) * t + 2.0f : 0.0f;
 }
 
 static float warped_at(const YonosRun *run, const YonosNode *node, int n, int y, int x, int c) {
@@ -172,7 +152,7 @@ static float warped_at(const YonosRun *run, const YonosNode *node, int n, int y,
     for (int j = -1; j < 3; j++)
         for (int i = -1; i < 3; i++) {
             int py = CLAMP(y + (int)along + j, 0, s.h - 1), px = CLAMP(x + (int)across + i, 0, s.w - 1);
-            sum += cubic(down - along - (float)j) * cubic(right - across - (float)i) *
+            sum += (float)(yonos_keys(down - along - (float)j) * yonos_keys(right - across - (float)i)) *
                    ref_get(run, node->in[0], ref_index(s, n, py, px, c));
         }
     return sum;
